@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Peer:
     url: str = ""
     authority: str = ""
     asked: list[str] = field(default_factory=list)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -59,15 +60,15 @@ class Notes:
 def certificate(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bank")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -84,6 +85,7 @@ async def peer(tmp_path: Path) -> AsyncIterator[Peer]:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         one.asked.append(request.path)
+        one.reached.set()
         match request.path:
             case "/good":
                 return web.Response(body=await request.read(), headers={"X-Kind": "echo"})
@@ -176,11 +178,10 @@ def test_plain_http_is_refused():
         HttpConnector(name="bank", address="http://127.0.0.1", monotonic=Seconds())
 
 
-async def test_more_than_the_bound_at_once_is_refused_before_it_leaves(connect):
+async def test_more_than_the_bound_at_once_is_refused_before_it_leaves(connect, peer):
     one = connect(policy=Policy(total_s=0.5, attempts=1, at_once=1))
     slow = asyncio.create_task(post(one, "/slow"))
-    while not one._under_way:
-        await asyncio.sleep(0)
+    await peer.reached.wait()
     assert await post(one, "/good") == Unsent("1 requests are under way already")
     assert isinstance(await slow, NoAnswer)
 
