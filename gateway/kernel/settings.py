@@ -1,0 +1,376 @@
+"""Settings: TOML files and the environment in, one frozen record out; data only, composed of sections.
+
+Later sources win: the packed defaults, the files that are named, the environment (`TILLGATE_SECTION__KEY`). A key that
+is not known is refused with the key, its source and the nearest known name. Secrets are never in a file of settings: a
+`Secret` names an environment variable or a file that only its owner can read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+import gateway
+
+PREFIX = "TILLGATE_"
+_JSON = ("[", "{")
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+ClockTime = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+
+class SettingsError(Exception):
+    """A setting is unknown or wrong; the text names the key, where it stands and what to do, never a secret."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every section is: frozen, named fields, nothing unknown."""
+
+
+class Secret(Section, frozen=True, kw_only=True):
+    """Where a secret is: the name of an environment variable, or a file with mode 0600. Neither means none."""
+
+    env: str = ""
+    file: str = ""
+
+    def read(self, environment: Mapping[str, str]) -> str | None:
+        """Return the secret, or None where none is named.
+
+        Raises SettingsError where the variable is not set, or where others may read the file.
+        """
+        if self.env:
+            if self.env not in environment:
+                raise SettingsError(f"the environment variable {self.env} is named for a secret but is not set")
+            return environment[self.env]
+        return _read_private(Path(self.file)) if self.file else None
+
+
+class Database(Section, frozen=True, kw_only=True):
+    """Where the books are. Without a `dsn` an embedded server is run in `directory`."""
+
+    dsn: str = ""
+    password: Secret = Secret()
+    directory: str = "data/postgres"
+    binaries: str = ""
+    pool_smallest: Count = 2
+    pool_largest: Positive = 16
+    connect_within_s: float = 10.0
+    read_within_s: float = 30.0
+    statement_cache_size: Count = 100
+
+
+class Book(Section, frozen=True, kw_only=True):
+    """Book days: `cut_over` is the clock time in `zone` at which one ends; 24:00 is midnight."""
+
+    name: str = "main"
+    cut_over: ClockTime = "24:00"
+    zone: str = "Asia/Shanghai"
+
+
+class Journal(Section, frozen=True, kw_only=True):
+    """The one door: how much waits, how much goes together, and when a commit's fate is looked up."""
+
+    queue_most: Positive = 4096
+    reserved_for_facts: Count = 1024
+    batch_most: Positive = 256
+    commit_limit_ms: Positive = 10_000
+    in_doubt_patience_ms: Positive = 30_000
+
+
+class Tasks(Section, frozen=True, kw_only=True):
+    """Timers: how often is looked, how many are taken at once, and how long one may take before it is taken again."""
+
+    poll_ms: Positive = 200
+    take_most: Positive = 64
+    lease_s: Positive = 60
+    back_off_least_ms: Positive = 500
+    back_off_most_ms: Positive = 300_000
+
+
+class Log(Section, frozen=True, kw_only=True):
+    """`format`: json, text, or auto (text on a terminal)."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    """Where `/metrics` is served beside the API; an empty host serves it on the API's own port only."""
+
+    host: str = ""
+    port: Port = 0
+
+
+class Http(Section, frozen=True, kw_only=True):
+    """The HTTP doors. `public_address` is what clients sign (`@target-uri`); port 0 takes a free one."""
+
+    public_address: str = ""
+    host: str = "127.0.0.1"
+    port: Port = 0
+    tls_certificate: str = ""
+    tls_key: str = ""
+    body_most: Positive = 4 * 1024 * 1024
+    signature_window_s: Positive = 300
+    requests_per_s: float = 50.0
+    burst: Positive = 100
+
+
+class Listener(Section, frozen=True, kw_only=True):
+    """One port for terminals. Port 0 takes a free one; an empty `allow` lets every address in."""
+
+    dialect: str = "cups"
+    host: str = "127.0.0.1"
+    port: Port = 0
+    tls_certificate: str = ""
+    tls_key: str = ""
+    client_authorities: str = ""
+    max_frame: Positive = 4096
+    idle_s: Positive = 600
+    max_connections: Positive = 1000
+    allow: tuple[str, ...] = ()
+
+
+class Terminals(Section, frozen=True, kw_only=True):
+    """The terminal door (`docs/terminal-protocol.md` sections 1, 3 and 4)."""
+
+    listeners: tuple[Listener, ...] = (Listener(),)
+    answer_within_ms: Positive = 40_000
+    in_flight_most: Positive = 1000
+    wrong_macs_block: Positive = 20
+    blocked_for_s: Positive = 900
+    drain_s: Positive = 45
+
+
+class Clearing(Section, frozen=True, kw_only=True):
+    """Banks: patience with one request, when a silent one is asked, and how lanes back off."""
+
+    bank_within_ms: Positive = 10_000
+    connect_within_ms: Positive = 3_000
+    query_after_ms: tuple[Positive, ...] = (2_000, 4_000, 8_000)
+    ask_again_s: Positive = 60
+    lane_back_off_least_ms: Positive = 1_000
+    lane_back_off_most_ms: Positive = 600_000
+    lane_expires_s: Positive = 7 * 86_400
+    circuit_failures: Positive = 5
+    circuit_open_s: Positive = 15
+    recover_after_ms: Positive = 5_000
+
+
+class Files(Section, frozen=True, kw_only=True):
+    """Files to and from banks: sizes of pieces, how often folders are listed, where hand-carried ones lie."""
+
+    piece_bytes: Positive = 256 * 1024
+    list_every_s: Positive = 60
+    file_most_bytes: Positive = 1024 * 1024 * 1024
+    quarantine_keep_days: Positive = 400
+    directory: str = "data/files"
+
+
+class Keys(Section, frozen=True, kw_only=True):
+    """The key store: folder of the software adapter's master keys, or the master key from a secret."""
+
+    directory: str = "data/keys"
+    master: Secret = Secret()
+    sandbox: bool = False
+
+
+class Payouts(Section, frozen=True, kw_only=True):
+    """Withdrawals and payouts: password tries and how long they then are refused."""
+
+    password_tries: Positive = 5
+    password_locked_s: Positive = 86_400
+
+
+class Sandbox(Section, frozen=True, kw_only=True):
+    """The sandbox bank and the fault points; refused in production (`tillgate serve`)."""
+
+    enabled: bool = False
+    seed: int = 1
+    directory: str = "data/sandbox"
+    fault_socket: str = ""
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Everything, by section."""
+
+    database: Database = Database()
+    book: Book = Book()
+    journal: Journal = Journal()
+    tasks: Tasks = Tasks()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
+    http: Http = Http()
+    terminals: Terminals = Terminals()
+    clearing: Clearing = Clearing()
+    files: Files = Files()
+    keys: Keys = Keys()
+    payouts: Payouts = Payouts()
+    sandbox: Sandbox = Sandbox()
+
+
+def load_settings(files: Sequence[Path] = (), environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the packed defaults, then `files` in their order, then `environment`.
+
+    Raises SettingsError.
+    """
+    merged: dict[str, Any] = {}
+    for path in [default_settings(), *files]:
+        _merge(merged, _read_file(path))
+    _merge(merged, _read_environment(environment or {}))
+    settings = _convert(merged)
+    _refuse_zone(settings)
+    _refuse_fault_socket(settings)
+    return settings
+
+
+def default_settings() -> Path:
+    """Path of `default.toml`: the installed package's data, else the checkout's."""
+    packed = Path(str(importlib.resources.files("gateway"))) / "_data" / "config" / "default.toml"
+    return packed if packed.is_file() else Path(str(gateway.__file__)).parents[1] / "config" / "default.toml"
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    _refuse_unknown(content, Settings, source=str(path), place="")
+    _refuse_password(content, path)
+    return content
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in sorted(environment.items()):
+        if not name.startswith(PREFIX):
+            continue
+        if "__" not in name:
+            _refuse_single_underscore(name)
+            continue
+        *tables, key = name.removeprefix(PREFIX).lower().split("__")
+        value: dict[str, Any] = {key: _value(name, text)}
+        for table in reversed(tables):
+            value = {table: value}
+        _refuse_unknown(value, Settings, source=f"the environment ({name})", place="")
+        _merge(found, value)
+    return found
+
+
+def _value(name: str, text: str) -> Any:
+    if not text.startswith(_JSON):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{name} begins like JSON but is not: {error}") from error
+
+
+def _refuse_single_underscore(name: str) -> None:
+    """A name without `__` is no setting of ours, unless it is one with an underscore lost, or a whole section."""
+    for known in _names(Settings, ""):
+        if name == PREFIX + known.replace(".", "_").upper():
+            example = _variable(known if "." in known else f"{known}.KEY")
+            raise SettingsError(f"{name} is not read: two underscores part section and key, {example}")
+
+
+def _refuse_unknown(content: Mapping[str, Any], kind: type[msgspec.Struct], *, source: str, place: str) -> None:
+    types = get_type_hints(kind)
+    for key, value in content.items():
+        name = f"{place}{key}"
+        if key not in types:
+            raise SettingsError(f"unknown setting {name} in {source}{_nearest(name)}")
+        for inner, part in _parts(types[key], value):
+            _refuse_unknown(part, inner, source=source, place=f"{name}.")
+
+
+def _parts(kind: Any, value: object) -> Iterator[tuple[type[msgspec.Struct], Mapping[str, Any]]]:
+    """The tables inside a value, each with the section it must be."""
+    inner = next(
+        (part for part in (kind, *get_args(kind)) if isinstance(part, type) and issubclass(part, Section)), None
+    )
+    if inner is not None:
+        yield from ((inner, part) for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict))
+
+
+def _nearest(name: str) -> str:
+    known = list(_names(Settings, ""))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    last = name.rpartition(".")[2]
+    near = near or [one for one in known if one.rpartition(".")[2] == last]
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def _names(kind: type[msgspec.Struct], place: str) -> Iterator[str]:
+    for key, inner in get_type_hints(kind).items():
+        sections = [part for part in (inner, *get_args(inner)) if isinstance(part, type) and issubclass(part, Section)]
+        yield f"{place}{key}"
+        for section in sections:
+            yield from _names(section, f"{place}{key}.")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _merge(into: dict[str, Any], content: Mapping[str, Any]) -> None:
+    for key, value in content.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _convert(merged: Mapping[str, Any]) -> Settings:
+    try:
+        return msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        name = where.rstrip("`")
+        raise SettingsError(f"the setting {name} is wrong: {what} (environment: {_variable(name)})") from error
+
+
+def _refuse_password(content: Mapping[str, Any], path: Path) -> None:
+    database = content.get("database")
+    dsn = database.get("dsn") if isinstance(database, dict) else None
+    if isinstance(dsn, str) and (urlsplit(dsn).password or "password=" in dsn):
+        raise SettingsError(
+            f"database.dsn in {path} has a password: name it by database.password.env or .file,"
+            f" or give the whole address in {_variable('database.dsn')}",
+        )
+
+
+def _refuse_zone(settings: Settings) -> None:
+    try:
+        ZoneInfo(settings.book.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"book.zone {settings.book.zone} is not a time zone: give one like Asia/Shanghai"
+        ) from error
+
+
+def _refuse_fault_socket(settings: Settings) -> None:
+    if settings.sandbox.fault_socket and not settings.sandbox.enabled:
+        raise SettingsError("sandbox.fault_socket is for the sandbox only: set sandbox.enabled, or leave it out")
+
+
+def _read_private(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_IMODE(mode) & 0o077:
+            raise SettingsError(f"{path} holds a secret but others may read it: chmod 600 {path}")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{path} is named for a secret but cannot be read: {error.strerror}") from error
