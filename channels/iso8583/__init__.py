@@ -1,0 +1,45 @@
+"""ISO 8583: field tables as data, one codec over them, frames without sockets. Two dialects: `cups` and `iso87-ascii`.
+
+Any bytes give a Message or one CodecError; errors and printed messages never show the value of a field that its row
+does not declare open. Nothing here knows keys, sessions or connections.
+
+Source: ISO 8583:1987, `docs/terminal-protocol.md`.
+"""
+
+from channels.iso8583.codec import decode, encode, mac_field, mac_input
+from channels.iso8583.cups import CUPS
+from channels.iso8583.dialect import Dialect, Element
+from channels.iso8583.faults import CodecError
+from channels.iso8583.frames import KEEP_ALIVE, Envelope, EnvelopeError, FrameError, FrameReader, frame, open_envelope
+from channels.iso8583.iso87_ascii import ISO87_ASCII
+from channels.iso8583.message import Message, shown
+from channels.iso8583.terminal_data import OriginalData, TypeBatchCode
+from channels.iso8583.tlv import emv, reader_data
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (CUPS, ISO87_ASCII)}
+
+__all__ = [
+    "CUPS",
+    "DIALECTS",
+    "ISO87_ASCII",
+    "KEEP_ALIVE",
+    "CodecError",
+    "Dialect",
+    "Element",
+    "Envelope",
+    "EnvelopeError",
+    "FrameError",
+    "FrameReader",
+    "Message",
+    "OriginalData",
+    "TypeBatchCode",
+    "decode",
+    "emv",
+    "encode",
+    "frame",
+    "mac_field",
+    "mac_input",
+    "open_envelope",
+    "reader_data",
+    "shown",
+]

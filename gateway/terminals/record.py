@@ -1,0 +1,118 @@
+"""From a terminal's message to the uniform acquiring record of all doors."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from channels.iso8583 import CodecError, Message, OriginalData, TypeBatchCode
+from gateway.kernel.clock import SHANGHAI
+from gateway.kernel.money import CURRENCIES, Money
+from gateway.kernel.reasons import Reason
+from gateway.payments.model import AcquiringRecord, CardData, Original, Reference, Source, Transaction
+from gateway.terminals.card import card
+from gateway.terminals.dates import original_day
+from gateway.terminals.ports import Merchant, Terminal
+from gateway.terminals.request import InadmissibleError, Request, lacking
+from gateway.terminals.transactions import Row
+
+# Fields that a repeat must have in common with the first, beside the card number.
+_CONTENT = (3, 4, 25, 48, 49, 58)
+_CURRENCY = {numeric: letters for letters, (numeric, _) in CURRENCIES.items()}
+_TAKEN = "CNY"
+_NONE = "000000"
+
+
+def type_batch_code(request: Request) -> TypeBatchCode:
+    """Read field 60. Raises InadmissibleError."""
+    try:
+        return TypeBatchCode.read(request.text(60))
+    except CodecError:
+        raise lacking(60) from None
+
+
+def acquiring_record(
+    *, request: Request, row: Row, code: TypeBatchCode, terminal: Terminal, merchant: Merchant
+) -> AcquiringRecord:
+    """Build the record of a request whose transaction is `row`. Raises InadmissibleError naming what is missing."""
+    if row.transaction is None:
+        raise InadmissibleError(Reason.NOT_SUPPORTED)
+    for number in row.needs:
+        request.text(number)
+    message = request.message
+    original = _original(request, row, code)
+    return AcquiringRecord(
+        source=Source.TERMINAL,
+        transaction=row.transaction,
+        reference=Reference(
+            terminal=terminal.number, batch=code.batch, trace=request.text(11), message_class=request.message_class
+        ),
+        merchant=merchant.number,
+        amount=_amount(message),
+        content=_content(message, code),
+        received_at=request.letter.received_at,
+        answer_by=request.letter.answer_by,
+        card=_card(message, row),
+        entry_mode=message.text(22) or "",
+        original=original,
+        reversal_reason=request.text(39) if row.transaction is Transaction.REVERSAL else "",
+        repeat=message.mti[3] == "1",
+    )
+
+
+def _card(message: Message, row: Row) -> CardData | None:
+    found = card(message)
+    if found is None and row.card:
+        raise lacking(2)
+    return found
+
+
+def _amount(message: Message) -> Money | None:
+    unit, minor = message.text(49), message.text(4)
+    letters = _CURRENCY.get(unit or "156")
+    if letters != _TAKEN:
+        raise InadmissibleError(Reason.NOT_SUPPORTED)
+    return None if minor is None else Money(int(minor), letters)
+
+
+def _content(message: Message, code: TypeBatchCode) -> tuple[tuple[str, str], ...]:
+    plain = [(str(number), message.text(number)) for number in _CONTENT]
+    parts = [*plain, ("60.1", code.transaction), ("61", message.text(61))]
+    return tuple((name, value) for name, value in parts if value is not None)
+
+
+def _original(request: Request, row: Row, code: TypeBatchCode) -> Original | None:
+    message = request.message
+    if row.transaction is Transaction.REVERSAL:
+        return Original(batch=code.batch, trace=request.text(11), approval_code=message.text(38))
+    if not row.original:
+        return None
+    named = _named(request, row.original)
+    unnumbered = named.batch == _NONE and named.trace == _NONE
+    if unnumbered and row.transaction is not Transaction.REFUND:
+        raise lacking(61)
+    return Original(
+        batch=None if unnumbered else named.batch,
+        trace=None if unnumbered else named.trace,
+        on=_day(request, named.day),
+        rrn=message.text(37),
+        approval_code=message.text(38),
+    )
+
+
+def _named(request: Request, least: int) -> OriginalData:
+    value = request.text(61)
+    if len(value) < least:
+        raise lacking(61)
+    try:
+        return OriginalData.read(value)
+    except CodecError:
+        raise lacking(61) from None
+
+
+def _day(request: Request, mmdd: str | None) -> date | None:
+    if mmdd is None:
+        return None
+    day = original_day(mmdd, request.letter.received_at.astimezone(SHANGHAI).date())
+    if day is None:
+        raise lacking(61)
+    return day

@@ -1,0 +1,137 @@
+"""Sign-in and sign-off: working keys are made in the key store, kept with the terminal, and handed out enciphered.
+
+A session belongs to the terminal, not to the connection. The keys it worked with stay good beside the new ones until
+its first message under the new ones, so a sign-in whose answer was lost (or was not the terminal's own) costs nothing.
+
+Source: `docs/terminal-protocol.md` "Keys".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.journal.model import Change, Move, Refused
+from gateway.kernel.clock import Clock
+from gateway.kernel.ids import Ids
+from gateway.kernel.reasons import Reason
+from gateway.keys.port import KeyBlock, KeyKind, KeyStore
+from gateway.terminals.ports import Books, Terminal, TerminalFacts
+from gateway.terminals.request import InadmissibleError
+
+_TRIES = 5
+_CHECK_VALUE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One key of a sign-in answer: `length` bytes of key in a slot of `width` bytes, filled up with zeros in clear."""
+
+    kind: KeyKind
+    length: int
+    width: int
+
+
+_PIN, _MAC, _DATA = KeyKind.PIN, KeyKind.MAC, KeyKind.DATA
+
+# By dialect and network management code (60.3).
+LAYOUTS: dict[tuple[str, str], tuple[Slot, ...]] = {
+    ("cups", "001"): (Slot(_PIN, 8, 8), Slot(_MAC, 8, 8)),
+    ("cups", "003"): (Slot(_PIN, 16, 16), Slot(_MAC, 8, 16)),
+    ("cups", "004"): (Slot(_PIN, 16, 16), Slot(_MAC, 8, 16), Slot(_DATA, 16, 16)),
+    ("iso87-ascii", "001"): (Slot(_PIN, 8, 8), Slot(_MAC, 8, 8)),
+    ("iso87-ascii", "003"): (Slot(_PIN, 16, 16), Slot(_MAC, 16, 16)),
+    ("iso87-ascii", "004"): (Slot(_PIN, 16, 16), Slot(_MAC, 16, 16), Slot(_DATA, 16, 16)),
+}
+
+
+Decision = Callable[[Terminal], Mapping[str, object] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a sign-in gives: the open batch and the content of field 62."""
+
+    batch: str
+    keys: bytes
+
+
+class Sessions:
+    """Moves the keys of terminals through the books."""
+
+    def __init__(self, *, books: Books, facts: TerminalFacts, keys: KeyStore, clock: Clock, ids: Ids) -> None:
+        self._books = books
+        self._facts = facts
+        self._keys = keys
+        self._clock = clock
+        self._ids = ids
+
+    async def sign_in(self, terminal: Terminal, code: str) -> SignedIn:
+        """Give a terminal new working keys. Raises InadmissibleError where it cannot have any."""
+        layout = LAYOUTS.get((terminal.dialect, code))
+        if layout is None:
+            raise InadmissibleError(Reason.NOT_SUPPORTED)
+        if terminal.tmk is None:
+            raise InadmissibleError(Reason.TERMINAL_UNKNOWN, "no master key is loaded")
+        made = {slot.kind: await self._keys.make(slot.kind, slot.length) for slot in layout}
+        tmk = KeyBlock(KeyKind.TERMINAL_MASTER, terminal.tmk)
+        content = b"".join([await self._wrapped(tmk, made[slot.kind], slot) for slot in layout])
+        moved = await self._moved(terminal, f"sign-in {code}", lambda current: self._new_keys(current, made))
+        return SignedIn(moved.batch_no, content)
+
+    async def sign_off(self, terminal: Terminal) -> None:
+        """End a session: no working key is good any more."""
+        gone: dict[str, object] = dict.fromkeys(("mac_key", "pin_key", "previous_mac_key", "previous_pin_key"))
+        await self._moved(terminal, "sign-off", lambda current: gone if current.mac_key else None)
+
+    async def retire(self, terminal: Terminal) -> None:
+        """Drop the previous keys: the terminal has shown that it has the new ones."""
+        proven = terminal.mac_key
+        gone: dict[str, object] = {"previous_mac_key": None, "previous_pin_key": None}
+        await self._moved(
+            terminal,
+            "first message under the new keys",
+            lambda current: gone if current.mac_key == proven and current.previous_mac_key else None,
+        )
+
+    async def _wrapped(self, tmk: KeyBlock, key: KeyBlock, slot: Slot) -> bytes:
+        wrapped = await self._keys.wrap(tmk, key)
+        return wrapped.cryptogram.ljust(slot.width, b"\0") + wrapped.check_value[:_CHECK_VALUE]
+
+    async def _moved(self, terminal: Terminal, why: str, decide: Decision) -> Terminal:
+        """Decide on the record as it is, post, and decide again where it moved in between."""
+        current = terminal
+        for _ in range(_TRIES):
+            to = decide(current)
+            if to is None:
+                return current
+            receipt = await self._books.post(self._change(current, why, to))
+            fresh = await self._facts.fresh_terminal(terminal.number)
+            if fresh is None:
+                raise InadmissibleError(Reason.TERMINAL_UNKNOWN)
+            if not isinstance(receipt, Refused):
+                return fresh
+            if receipt.reason is not Reason.MOVED:
+                raise InadmissibleError(receipt.reason)
+            current = fresh
+        raise InadmissibleError(Reason.BUSY)
+
+    def _change(self, terminal: Terminal, why: str, to: Mapping[str, object]) -> Change:
+        return Change(
+            id=self._ids.new(),
+            who=f"terminal:{terminal.number}",
+            why=why,
+            occurred_at=self._clock.now(),
+            records=(Move("terminal", terminal.id, terminal.version, to),),
+        )
+
+    def _new_keys(self, current: Terminal, made: Mapping[KeyKind, KeyBlock]) -> dict[str, object]:
+        """Keys that were never used give way; those the terminal is known to work with are kept as previous ones."""
+        unused = current.previous_mac_key is not None
+        return {
+            "signed_in_at": self._clock.now(),
+            "mac_key": made[KeyKind.MAC].text,
+            "pin_key": made[KeyKind.PIN].text,
+            "previous_mac_key": current.previous_mac_key if unused else current.mac_key,
+            "previous_pin_key": current.previous_pin_key if unused else current.pin_key,
+        }
