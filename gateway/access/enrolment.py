@@ -1,0 +1,153 @@
+"""Giving out API keys and taking them back, through the edit shell."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from gateway.access import store
+from gateway.access.model import SECRET_PURPOSE, Algorithm, ApiKey, ApiScope
+from gateway.kernel.clock import Clock
+from gateway.kernel.ids import Ids
+from gateway.kernel.postgres.edit import Add, Alter, Edit, EditRefused, apply_edit
+from gateway.kernel.postgres.pool import Database
+from gateway.kernel.randomness import Randomness
+from gateway.keys.port import KeyStore
+from gateway.parties import Kind
+from gateway.parties import store as parties
+
+SECRET_LENGTH = 32
+_KEYID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_SMALLEST_RSA = 2048
+_OPERATORS = frozenset({Kind.PLATFORM, Kind.INSTITUTION})
+
+
+class BadApiKeyError(Exception):
+    """The key cannot be given out or taken back; the text says why, never a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApiKey:
+    """A key to be given out: `public_key` in PEM, or `secret` (32 bytes or more) for HMAC."""
+
+    keyid: str
+    algorithm: Algorithm
+    party_id: UUID
+    scopes: frozenset[ApiScope]
+    public_key: bytes | None = None
+    secret: bytes | None = field(default=None, repr=False)
+
+
+class Enrolment:
+    """Gives out keys and takes them back for `who`."""
+
+    def __init__(self, *, pool: Database, keystore: KeyStore, clock: Clock, ids: Ids, who: str) -> None:
+        self._pool = pool
+        self._keystore = keystore
+        self._clock = clock
+        self._ids = ids
+        self._who = who
+
+    async def enrol(self, new: NewApiKey) -> ApiKey:
+        """Give out a key; the same key again gives the record that is there.
+
+        Raises:
+            BadApiKeyError: the name, the key or its scopes are not allowed, or the name is taken by another key.
+        """
+        public = _public_form(new)
+        await self._refuse_scopes(new)
+        key = f"api_key/{new.keyid}"
+        row = {
+            "id": self._ids.new(),
+            "keyid": new.keyid,
+            "algorithm": new.algorithm,
+            "public_key": public,
+            "secret": await self._sealed(new),
+            "party_id": new.party_id,
+            "scopes": sorted(new.scopes),
+            "created_at": self._clock.now(),
+        }
+        await self._edit(key, _said(new, public), "API key given out", Add(store.API_KEY, row))
+        return await self._read(new.keyid)
+
+    async def revoke(self, keyid: str, *, why: str) -> ApiKey:
+        """Take a key back; one that was taken back already stays so. Raises BadApiKeyError where there is none."""
+        found = await self._read(keyid)
+        if found.active:
+            line = Alter(store.API_KEY, found.id, found.version, {"state": "revoked"})
+            await self._edit(f"api_key/{keyid}/revoke/{found.version}", {"why": why}, why, line)
+        return await self._read(keyid)
+
+    async def _read(self, keyid: str) -> ApiKey:
+        found = await store.api_key(self._pool, keyid)
+        if found is None:
+            raise BadApiKeyError(f"there is no API key {keyid}")
+        return found
+
+    async def _refuse_scopes(self, new: NewApiKey) -> None:
+        party = await parties.party(self._pool, new.party_id)
+        if party is None:
+            raise BadApiKeyError(f"the API key {new.keyid} names a party that is not there")
+        if not new.scopes:
+            raise BadApiKeyError(f"the API key {new.keyid} has no scope")
+        if ApiScope.OPERATOR in new.scopes and party.kind not in _OPERATORS:
+            raise BadApiKeyError("the scope operator is for keys of the platform or of an institution")
+
+    async def _sealed(self, new: NewApiKey) -> bytes | None:
+        return None if new.secret is None else await self._keystore.seal(SECRET_PURPOSE, new.secret)
+
+    async def _edit(self, key: str, said: dict[str, object], why: str, line: Add | Alter) -> None:
+        edit = Edit(id=self._ids.new(), key=key, who=self._who, why=why, at=self._clock.now(), said=said, lines=(line,))
+        result = await apply_edit(self._pool, edit)
+        if isinstance(result, EditRefused):
+            raise BadApiKeyError(f"{key}: {result.detail}")
+
+
+def new_secret(randomness: Randomness) -> bytes:
+    """Make a secret for an HMAC key."""
+    return randomness.octets(SECRET_LENGTH)
+
+
+def _said(new: NewApiKey, public: bytes | None) -> dict[str, object]:
+    # a secret of 256 random bits is not found from its hash
+    material = public if new.secret is None else new.secret
+    return {
+        "algorithm": new.algorithm,
+        "key": hashlib.sha256(material or b"").hexdigest(),
+        "party": str(new.party_id),
+        "scopes": sorted(new.scopes),
+    }
+
+
+def _public_form(new: NewApiKey) -> bytes | None:
+    """Return the public key as it is stored (DER). Raises BadApiKeyError where name, key and algorithm do not agree."""
+    if not _KEYID.fullmatch(new.keyid):
+        raise BadApiKeyError("the name of an API key has 1 to 64 of the characters A-Z a-z 0-9 . _ : -")
+    if new.algorithm is Algorithm.HMAC_SHA256:
+        if new.public_key is not None or new.secret is None or len(new.secret) < SECRET_LENGTH:
+            raise BadApiKeyError(f"an HMAC key has a secret of {SECRET_LENGTH} bytes or more and no public key")
+        return None
+    if new.secret is not None or new.public_key is None:
+        raise BadApiKeyError(f"a key for {new.algorithm} has a public key and no secret")
+    return _public_key(new.algorithm, new.public_key)
+
+
+def _public_key(algorithm: Algorithm, pem: bytes) -> bytes:
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadApiKeyError("a public key is given as SubjectPublicKeyInfo in PEM") from None
+    fits = {
+        Algorithm.ED25519: isinstance(key, ed25519.Ed25519PublicKey),
+        Algorithm.RSA_PSS_SHA512: isinstance(key, rsa.RSAPublicKey) and key.key_size >= _SMALLEST_RSA,
+        Algorithm.ECDSA_P256_SHA256: isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1),
+    }
+    if not fits[algorithm]:
+        raise BadApiKeyError(f"this public key is not for {algorithm} (RSA: {_SMALLEST_RSA} bits or more)")
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
