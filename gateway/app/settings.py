@@ -1,0 +1,85 @@
+"""The sections of the settings as the records that rooms take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gateway.clearing.files import FileSettings
+from gateway.clearing.settings import RoadSettings
+from gateway.journal import JournalSettings
+from gateway.kernel.settings import Settings
+from gateway.parties.passwords import PasswordRules
+from gateway.tasks import BackOff
+from gateway.web import WebSettings
+
+_CLOSE_BEFORE_SHARE = 40
+_CLOSE_BEFORE_LEAST_S = 0.1
+_CLOSE_BEFORE_MOST_S = 0.5
+_FILE_LOOKS = 5
+
+
+def road_settings(settings: Settings) -> RoadSettings:
+    """How long the road of a payment waits."""
+    section = settings.clearing
+    budget_s = settings.terminals.answer_within_ms / 1000
+    return RoadSettings(
+        bank_within_s=section.bank_within_ms / 1000,
+        query_after_s=tuple(ms / 1000 for ms in section.query_after_ms),
+        close_before_s=min(max(budget_s / _CLOSE_BEFORE_SHARE, _CLOSE_BEFORE_LEAST_S), _CLOSE_BEFORE_MOST_S),
+        recover_after_s=section.recover_after_ms / 1000,
+        ask_again_s=float(section.ask_again_s),
+        lane_least_s=section.lane_back_off_least_ms / 1000,
+        lane_most_s=section.lane_back_off_most_ms / 1000,
+        lane_expires_s=float(section.lane_expires_s),
+    )
+
+
+def file_settings(settings: Settings) -> FileSettings:
+    """How files are handled; looking again for what is not known follows how often folders are listed."""
+    section = settings.files
+    every = timedelta(seconds=section.list_every_s)
+    return FileSettings(
+        piece_bytes=section.piece_bytes,
+        file_most_bytes=section.file_most_bytes,
+        look_again=min(every, timedelta(seconds=5)),
+        try_again=min(every, timedelta(seconds=30)),
+        absent_is_final_after=min(every * _FILE_LOOKS, timedelta(seconds=30)),
+    )
+
+
+def journal_settings(settings: Settings) -> JournalSettings:
+    """Limits of the journal."""
+    section = settings.journal
+    return JournalSettings(
+        batch_most=section.batch_most,
+        room=section.queue_most,
+        reserved=section.reserved_for_facts,
+        write_within_s=section.commit_limit_ms / 1000,
+        patience_s=section.in_doubt_patience_ms / 1000,
+    )
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """Limits of the HTTP doors."""
+    section = settings.http
+    return WebSettings(
+        public_address=section.public_address.rstrip("/"),
+        signature_window=timedelta(seconds=section.signature_window_s),
+        requests_per_s=int(section.requests_per_s),
+        burst=section.burst,
+        body_most=section.body_most,
+    )
+
+
+def password_rules(settings: Settings) -> PasswordRules:
+    """How many tries a withdrawal password has."""
+    section = settings.payouts
+    return PasswordRules(most_tries=section.password_tries, locked_for=timedelta(seconds=section.password_locked_s))
+
+
+def back_off(settings: Settings) -> BackOff:
+    """How timers back off after a failure."""
+    section = settings.tasks
+    return BackOff(
+        first=timedelta(milliseconds=section.back_off_least_ms), most=timedelta(milliseconds=section.back_off_most_ms)
+    )

@@ -1,0 +1,156 @@
+"""Reads that span rooms: the event feed of a subtree, and the figures that one worker exposes as metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.journal import Cursor, Happened
+from gateway.kernel.postgres.pool import Database
+from gateway.parties import PLATFORM, Scope
+
+_EVENTS = """
+SELECT e.seq, e.place, e.line, e.kind, e.subject, e.version, e.state, e.who, e.why, e.occurred_at, e.recorded_at,
+       e.change_id, e.data
+FROM journal_event e
+WHERE e.book = 'main' AND (e.seq, e.place, e.line) > ($1, $2, $3)
+  AND ($4 OR EXISTS (
+    SELECT FROM party p WHERE p.path LIKE $5 AND p.id IN (
+        SELECT o.merchant_id FROM operation o WHERE o.id = e.subject
+        UNION ALL SELECT y.party_id FROM payout y WHERE y.id = e.subject
+        UNION ALL SELECT t.merchant_id FROM terminal t WHERE t.id = e.subject
+        UNION ALL SELECT o.merchant_id FROM instruction i JOIN operation o ON o.id = i.owner_id WHERE i.id = e.subject
+        UNION ALL SELECT y.party_id FROM instruction i JOIN payout y ON y.id = i.owner_id WHERE i.id = e.subject
+        UNION ALL SELECT e.subject)))
+ORDER BY e.seq, e.place, e.line LIMIT $6
+"""
+
+
+async def events_in(pool: Database, scope: Scope, *, after: Cursor, limit: int) -> list[Happened]:
+    """Return the event feed as far as it is about parties in `scope`, or about their records."""
+    sees_all = scope.path == f"/{PLATFORM.hex}/"
+    rows = await pool.fetch(_EVENTS, after.seq, after.place, after.line, sees_all, scope.pattern, limit)
+    return [_happened(dict(row)) for row in rows]
+
+
+def _happened(fields: dict[str, Any]) -> Happened:
+    cursor = Cursor(fields.pop("seq"), fields.pop("place"), fields.pop("line"))
+    return Happened(cursor=cursor, **fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is counted in the database, by labels."""
+
+    imbalance: dict[str, int]
+    payments: list[tuple[str, str, int]]
+    unknown: list[tuple[str, int, float]]
+    files: list[tuple[str, str, int]]
+    quarantined: list[tuple[str, int]]
+    differences: list[tuple[str, int]]
+    timers: list[tuple[str, str, int]]
+    terminals: list[tuple[str, int]]
+
+
+_IMBALANCE = "SELECT unit, sum(amount_minor)::bigint AS total FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id GROUP BY unit"
+_PAYMENTS = """
+SELECT kind, state, count(*) FROM operation GROUP BY kind, state
+UNION ALL SELECT kind, state, count(*) FROM payout GROUP BY kind, state
+"""
+_UNKNOWN = """
+SELECT kind, count(*), extract(epoch FROM now() - min(occurred_at))::float8 AS age
+FROM operation WHERE state IN ('unknown', 'reversing') GROUP BY kind
+UNION ALL SELECT kind, count(*), extract(epoch FROM now() - min(created_at))::float8
+FROM payout WHERE state = 'unknown' GROUP BY kind
+"""
+
+
+async def figures(pool: Database) -> Figures:
+    """Count what metrics show."""
+    rows = {name: await pool.fetch(sql) for name, sql in _QUERIES.items()}
+    return Figures(
+        imbalance={row["unit"]: row["total"] for row in rows["imbalance"]},
+        payments=[tuple(row) for row in rows["payments"]],
+        unknown=[tuple(row) for row in rows["unknown"]],
+        files=[tuple(row) for row in rows["files"]],
+        quarantined=[tuple(row) for row in rows["quarantined"]],
+        differences=[tuple(row) for row in rows["differences"]],
+        timers=[tuple(row) for row in rows["timers"]],
+        terminals=[tuple(row) for row in rows["terminals"]],
+    )
+
+
+_QUERIES = {
+    "imbalance": _IMBALANCE,
+    "payments": _PAYMENTS,
+    "unknown": _UNKNOWN,
+    "files": "SELECT direction, state, count(*) FROM file GROUP BY direction, state",
+    "quarantined": """
+        SELECT c.code, count(*) FROM file f JOIN channel c ON c.id = f.channel_id
+        WHERE f.state = 'quarantined' GROUP BY c.code
+        """,
+    "differences": "SELECT kind, count(*) FROM difference WHERE state = 'open' GROUP BY kind",
+    "timers": "SELECT kind, state, count(*) FROM timer GROUP BY kind, state",
+    "terminals": "SELECT state, count(*) FROM terminal GROUP BY state",
+}
+
+
+async def settled_by_number(pool: Database) -> dict[str, dict[str, Any]]:
+    """Return every instruction by its number with what the books say the bank did by it."""
+    rows = await pool.fetch(
+        """
+        SELECT i.number, i.ask, i.amount_minor, i.unit, i.state, i.owner_id, o.state AS operation, y.state AS payout,
+               coalesce((SELECT sum(d.file_minor - d.own_minor) FROM difference d
+                         WHERE d.instruction_id = i.id AND d.kind = 'amount_differs' AND d.state = 'resolved'
+                           AND d.how = 'bank_is_right'), 0)::bigint AS corrected_minor
+        FROM instruction i
+        LEFT JOIN operation o ON o.id = i.owner_id AND i.owner_kind = 'operation'
+        LEFT JOIN payout y ON y.id = i.owner_id AND i.owner_kind = 'payout'
+        """
+    )
+    return {row["number"]: dict(row) for row in rows}
+
+
+async def strangers(pool: Database) -> dict[str, int]:
+    """Return what bank lines that we know nothing of were given back as: number and amount."""
+    rows = await pool.fetch(
+        "SELECT number, file_minor FROM difference WHERE kind = 'unknown_to_us' AND how = 'give_back'"
+    )
+    return {row["number"]: row["file_minor"] for row in rows}
+
+
+async def bank_balances(pool: Database, party: UUID) -> dict[str, int]:
+    """Return what the books say lies on a bank account, by unit."""
+    rows = await pool.fetch(
+        """
+        SELECT a.unit, sum(e.amount_minor)::bigint AS total
+        FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+        WHERE a.party = $1 AND a.purpose = 'cash' GROUP BY a.unit
+        """,
+        party,
+    )
+    return {row["unit"]: row["total"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the doctor wants to know of a server."""
+
+    version: int
+    migrations: frozenset[str]
+    now: datetime
+
+    def clock_ahead(self, ours: datetime) -> timedelta:
+        """Tell how far our clock is ahead of the server's."""
+        return ours - self.now
+
+
+async def server_facts(pool: Database) -> ServerFacts:
+    """Ask a server for its version, its applied migrations and its time."""
+    is_there = await pool.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL")
+    applied = await pool.fetch("SELECT version FROM schema_migration") if is_there else []
+    version = await pool.fetchval("SELECT current_setting('server_version_num')::integer")
+    now = await pool.fetchval("SELECT clock_timestamp()")
+    return ServerFacts(version, frozenset(one["version"] for one in applied), now)
