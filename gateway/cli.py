@@ -41,6 +41,7 @@ from gateway.sandbox.command import terminal_app
 from gateway.sandbox.day.patience import DayFailedError
 
 REFUSED, USAGE, UNREACHED = 1, 2, 3
+_INTERRUPTED = 130
 _Result = TypeVar("_Result")
 
 app = typer.Typer(
@@ -231,7 +232,18 @@ def test_template(template: Path, sample: Path) -> None:
 
 
 def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    return asyncio.run(work)
+    """Run to the end; SIGTERM, like Ctrl-C, lets what was opened close."""
+
+    async def guarded() -> _Result:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(guarded())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit(_INTERRUPTED)
 
 
 def _settings(config: list[Path] | None) -> Settings:

@@ -16,7 +16,7 @@ from gateway.app import store
 from gateway.app.keystore import open_keystore
 from gateway.kernel.clock import Clock
 from gateway.kernel.postgres.binaries import NoBinariesError, find_binaries
-from gateway.kernel.postgres.migrate import read_migrations, migrations_folder
+from gateway.kernel.postgres.migrate import migrations_folder, read_migrations
 from gateway.kernel.postgres.pool import DATABASE_ERRORS, open_pool
 from gateway.kernel.settings import Settings, SettingsError
 from gateway.keys import KeyStoreError

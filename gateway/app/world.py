@@ -7,6 +7,7 @@ JSON (`docs/sandbox.md`); nothing of it is for production.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class World:
 
     def _bank_arguments(self) -> list[str]:
         given = ["--directory", str(self._bank_folder), "--ready", str(self._bank_folder / "ready.json")]
-        given += ["--seed", str(self._settings.seed), "--customer", CUSTOMER]
+        given += ["--seed", str(self._settings.seed), "--customer", CUSTOMER, "--parent", str(os.getpid())]
         if self._settings.fault_socket:
             given += ["--faults", self._settings.fault_socket]
         return given

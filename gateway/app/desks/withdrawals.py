@@ -69,7 +69,7 @@ class WithdrawalService:
             fee=Money(payout.fee_minor, payout.unit),
             withdrawable=Money(answer.withdrawable_minor, payout.unit),
             requested_at=payout.created_at,
-            reason=Reason(payout.reason) if payout.reason else None,
+            reason=Reason(payout.reason) if payout.reason in set(Reason) else None,
             code=payout.code,
             value_on=payout.value_on,
             history=steps(await history(self._pool, payout.id)),
