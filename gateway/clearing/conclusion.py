@@ -1,0 +1,313 @@
+"""Concluding operations by what banks say: one place for the live road, for recovery and for files.
+
+A conclusion is a fact: it is decided on the records as they stand, posted, and decided again where they have moved. A
+final answer against an earlier final one becomes a question for a person, never an overwrite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from channels.instruction import Approved, Ask, Declined, NotFound, NotSent, Outcome, Unknown
+from gateway.clearing import store
+from gateway.clearing.change import ASK, RECOVER, REVERSE, answered, arm, cancelled, change_of, disarm, lane, later
+from gateway.clearing.minting import Mint
+from gateway.clearing.model import InstructionRecord, InstructionState
+from gateway.clearing.settings import RoadSettings
+from gateway.journal.model import Change, Done, Insert, Move, Put, Receipt, Refused
+from gateway.kernel.clock import Clock
+from gateway.kernel.ids import Ids
+from gateway.kernel.metrics import Metrics
+from gateway.kernel.postgres.pool import Database
+from gateway.kernel.reasons import Reason
+from gateway.payments import conclude, reversal
+from gateway.payments import store as payments
+from gateway.payments.decision import Decision
+from gateway.payments.model import OperationState
+from gateway.payments.operation import Operation, OperationKind
+
+_LOG = structlog.get_logger(__name__)
+_TRIES = 20
+_OPEN = (OperationState.SENT, OperationState.UNKNOWN)
+
+
+class Books(Protocol):
+    """The journal, as far as this room needs it."""
+
+    async def post(self, change: Change) -> Receipt:
+        """Make a change durable, or refuse it whole."""
+        ...
+
+
+class NotConcludedError(Exception):
+    """What became of an operation could not be written; it stays open and recovery takes it up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An operation with the records that a conclusion moves; `original` is the purchase of a void or refund."""
+
+    operation: Operation
+    original: Operation | None
+    instruction: InstructionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded:
+    """How an operation stands after its conclusion; `booked_on` where money was posted now."""
+
+    operation: Operation
+    booked_on: date | None
+
+
+More = tuple[Insert | Move | Put, ...]
+
+
+class Conclusions:
+    """Decides and posts what became of operations."""
+
+    def __init__(
+        self,
+        *,
+        journal: Books,
+        pool: Database,
+        mint: Mint,
+        clock: Clock,
+        ids: Ids,
+        settings: RoadSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._journal = journal
+        self._pool = pool
+        self._mint = mint
+        self._clock = clock
+        self._ids = ids
+        self._settings = settings
+        self._metrics = metrics
+
+    async def case(self, operation: UUID) -> Case | None:
+        """Read an operation with what belongs to it; None where it is unknown or the bank was never asked."""
+        found = await payments.operation(self._pool, operation)
+        if found is None or found.instruction_id is None:
+            return None
+        instruction = await store.instruction(self._pool, found.instruction_id)
+        original = None if found.original_id is None else await payments.operation(self._pool, found.original_id)
+        return None if instruction is None else Case(operation=found, original=original, instruction=instruction)
+
+    async def conclude(
+        self, case: Case, outcome: Outcome, *, ripens_at_once: bool, who: str, reason: Reason | None = None
+    ) -> Concluded:
+        """Write what the bank said. Raises NotConcludedError where it cannot be written.
+
+        Unknown means that the budget has ended: a refund is left open, everything else is being undone from now on.
+        `reason` is ours for a refusal that is not the bank's.
+        """
+        for _ in range(_TRIES):
+            decision, more = await self._decide(case, outcome, ripens_at_once=ripens_at_once, reason=reason)
+            if decision is None:
+                return Concluded(operation=case.operation, booked_on=None)
+            receipt = await self._post(decision, more, who)
+            if isinstance(receipt, Done):
+                self._count(case, decision)
+                return Concluded(operation=decision.operation, booked_on=receipt.booked_on)
+            case = await self._again(case, receipt)
+        raise NotConcludedError("the records kept moving")
+
+    async def conclude_from_file(self, instruction: UUID, outcome: Approved | Declined) -> bool:
+        """Take the word of a bank's file for an instruction that is still open; False where it is final already."""
+        record = await store.instruction(self._pool, instruction)
+        case = None if record is None or record.owner_kind != "operation" else await self.case(record.owner_id)
+        if case is None or case.instruction.id != instruction or case.operation.state is not OperationState.UNKNOWN:
+            return False
+        await self.conclude(case, outcome, ripens_at_once=False, who="clearing:file")
+        return True
+
+    async def withdraw(self, operation: UUID, *, who: str) -> None:
+        """Undo an approval that became durable only after the terminal had been told 98."""
+        for _ in range(_TRIES):
+            standing = await payments.standing(self._pool, operation)
+            if standing is None or standing.operation.state is not OperationState.APPROVED:
+                return
+            parent_id = standing.operation.original_id
+            parent = None if parent_id is None else await payments.operation(self._pool, parent_id)
+            at = self._clock.now()
+            minted = await self._mint.make(at)
+            told = Reason.NO_ANSWER
+            decision = reversal.withdraw(standing, parent, minted=minted, told=told, at=at)
+            receipt = await self._post(decision, lane(decision.asked, at), who)
+            if isinstance(receipt, Done):
+                return
+            _refuse_unless_moved(receipt)
+        raise NotConcludedError("the records kept moving")
+
+    async def undone(self, case: Case, undoing: InstructionRecord, outcome: Approved) -> None:
+        """The bank has undone what `undoing` asked it to."""
+        at = self._clock.now()
+        await self._end_lane(case, undoing, conclude.undone(case.operation, original=case.original, at=at), outcome)
+
+    async def never_done(
+        self, case: Case, undoing: InstructionRecord, outcome: Declined, *, found: Declined | NotFound
+    ) -> None:
+        """The bank will not undo it because it never did it: `found` is its word on the original."""
+        await self._end_lane(case, undoing, self._declined(case, found, reason_of(found)), outcome)
+
+    async def put_question(
+        self, case: Case, *, kind: str, detail: str, instruction: InstructionRecord | None, ends: Put | None
+    ) -> None:
+        """Put an operation before a person, once, and end the timer that has come to its end with it."""
+        at = self._clock.now()
+        ending: More = () if ends is None else (ends,)
+        if await payments.open_question_of(self._pool, case.operation.id, kind) is None:
+            decision = conclude.question(
+                case.operation,
+                id_=self._ids.new(),
+                kind=kind,
+                detail=detail,
+                instruction=None if instruction is None else instruction.id,
+                at=at,
+            )
+            _LOG.warning("a payment needs a person", operation=str(case.operation.id), kind=kind)
+            _refuse_unless_done(await self._post(decision, ending, "clearing"))
+
+    async def move(
+        self, instruction: InstructionRecord, to: dict[str, object], *, why: str
+    ) -> InstructionRecord | None:
+        """Move an instruction's communication; None where somebody else moved it meanwhile."""
+        record = Move("instruction", instruction.id, instruction.version, to)
+        receipt = await self._journal.post(
+            Change(
+                id=self._ids.new(),
+                who="clearing",
+                why=why,
+                occurred_at=self._clock.now(),
+                records=(record,),
+                fact=True,
+            )
+        )
+        if not isinstance(receipt, Done):
+            _refuse_unless_moved(receipt)
+            return None
+        return await store.instruction(self._pool, instruction.id)
+
+    async def _decide(
+        self, case: Case, outcome: Outcome, *, ripens_at_once: bool, reason: Reason | None
+    ) -> tuple[Decision | None, More]:
+        at, operation = self._clock.now(), case.operation
+        if operation.state is OperationState.UNKNOWN and isinstance(outcome, Unknown):
+            return None, ()
+        if operation.state not in _OPEN:
+            return await self._late(case, outcome)
+        timers = (disarm(RECOVER, operation.id), disarm(ASK, operation.id))
+        more: More = (answered(case.instruction, outcome, at), *timers)
+        match outcome:
+            case Approved():
+                decision = conclude.approve(
+                    operation,
+                    original=case.original,
+                    outcome=outcome,
+                    transfers=(self._ids.new(), self._ids.new()),
+                    at=at,
+                    ripens_at_once=ripens_at_once,
+                )
+            case Declined() | NotSent() | NotFound():
+                decision = self._declined(case, outcome, reason or reason_of(outcome))
+            case Unknown():
+                return await self._silent(case, outcome)
+        return decision, more
+
+    def _declined(self, case: Case, outcome: Declined | NotSent | NotFound, reason: Reason) -> Decision:
+        words = outcome.text if isinstance(outcome, Declined) else outcome.why
+        return conclude.decline(
+            case.operation,
+            original=case.original,
+            reason=reason,
+            code=outcome.code if isinstance(outcome, Declined) else "",
+            text=words,
+            at=self._clock.now(),
+        )
+
+    async def _silent(self, case: Case, outcome: Unknown) -> tuple[Decision, More]:
+        at, operation = self._clock.now(), case.operation
+        instruction = answered(case.instruction, outcome, at)
+        if operation.kind is OperationKind.REFUND:
+            ask = arm(ASK, operation.id, later(at, self._settings.ask_again_s))
+            return conclude.leave_open(operation, at=at), (instruction, disarm(RECOVER, operation.id), ask)
+        undoing = reversal.undoing(operation, await self._mint.make(at))
+        decision = conclude.give_up(operation, asked=undoing, at=at)
+        return decision, (instruction, disarm(RECOVER, operation.id), *lane(undoing, at))
+
+    async def _late(self, case: Case, outcome: Outcome) -> tuple[Decision | None, More]:
+        """Take an answer that came after its operation had ended, or was given up."""
+        if not isinstance(outcome, Approved | Declined):
+            return None, ()
+        is_known = case.instruction.state in (InstructionState.SENT, InstructionState.UNKNOWN)
+        if case.operation.state is OperationState.REVERSING and is_known:
+            decision = Decision(operation=case.operation, why="the bank answered late", fact=True)
+            return decision, (answered(case.instruction, outcome, self._clock.now()),)
+        done, was_done = isinstance(outcome, Approved), case.instruction.state is InstructionState.SUCCESS
+        if case.instruction.state is InstructionState.CANCELLED or done == was_done:
+            return None, ()
+        detail = f"the bank says {type(outcome).__name__.lower()} of an instruction that is {case.instruction.state}"
+        await self.put_question(
+            case, kind="late_answer_differs", detail=detail, instruction=case.instruction, ends=None
+        )
+        return None, ()
+
+    async def _end_lane(self, case: Case, undoing: InstructionRecord, decision: Decision, outcome: Outcome) -> None:
+        at = self._clock.now()
+        is_done = isinstance(outcome, Approved)
+        own = answered(undoing, outcome, at)
+        asked_for = cancelled(case.instruction) if is_done else _failed(case.instruction, at)
+        more: More = (own, *asked_for, disarm(REVERSE, undoing.id))
+        _refuse_unless_done(await self._post(decision, more, "clearing"))
+        self._count(case, decision)
+
+    async def _post(self, decision: Decision, more: More, who: str) -> Receipt:
+        change = change_of(decision, id_=self._ids.new(), who=who, at=self._clock.now(), more=more)
+        return await self._journal.post(change)
+
+    async def _again(self, case: Case, receipt: Receipt) -> Case:
+        _refuse_unless_moved(receipt)
+        read = await self.case(case.operation.id)
+        if read is None:
+            raise NotConcludedError("the operation is gone")
+        return read
+
+    def _count(self, case: Case, decision: Decision) -> None:
+        operation = decision.operation
+        if operation.state not in (OperationState.SENT, OperationState.UNKNOWN, OperationState.REVERSING):
+            seconds = (self._clock.now() - operation.occurred_at).total_seconds()
+            self._metrics.final_seconds.labels(operation.kind).observe(max(seconds, 0))
+        ask = case.instruction.ask if operation.state is not OperationState.REVERSED else Ask.REVERSE
+        self._metrics.instructions.labels(str(case.instruction.channel_id), ask, operation.state).inc()
+
+
+def _failed(record: InstructionRecord, at: datetime) -> tuple[Move, ...]:
+    if record.state not in (InstructionState.SENT, InstructionState.UNKNOWN):
+        return ()
+    return (answered(record, NotFound(), at),)
+
+
+def reason_of(outcome: Declined | NotSent | NotFound) -> Reason:
+    """Return our reason for a bank's refusal; a name that is none of ours is a decline by the bank."""
+    if not isinstance(outcome, Declined):
+        return Reason.UNREACHABLE
+    try:
+        return Reason(outcome.reason)
+    except ValueError:
+        return Reason.BANK_DECLINED
+
+
+def _refuse_unless_moved(receipt: Receipt) -> None:
+    if not isinstance(receipt, Refused) or receipt.reason is not Reason.MOVED:
+        raise NotConcludedError(f"not written: {receipt}")
+
+
+def _refuse_unless_done(receipt: Receipt) -> None:
+    if not isinstance(receipt, Done):
+        raise NotConcludedError(f"not written: {receipt}")

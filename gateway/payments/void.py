@@ -1,0 +1,35 @@
+"""Deciding a purchase void: same terminal, same book day, batch not settled, whole amount."""
+
+from __future__ import annotations
+
+from gateway.kernel.reasons import Reason
+from gateway.payments.counter import counter, what_forbids
+from gateway.payments.decision import Decision, Minted, Request
+from gateway.payments.opening import declined_at_once
+from gateway.payments.operation import OperationKind, Standing
+
+
+def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision:
+    """Decide a void; `standing` is the original as found, None where there is none."""
+    reason = _refusal(request, standing)
+    if reason is not None or standing is None:
+        return declined_at_once(request, minted, OperationKind.VOID, reason or Reason.ORIGINAL_NOT_FOUND)
+    amount = standing.operation.amount_minor
+    return counter(request, minted=minted, standing=standing, kind=OperationKind.VOID, amount_minor=amount)
+
+
+def _refusal(request: Request, standing: Standing | None) -> Reason | None:
+    if not request.payee.is_open:
+        return Reason.MERCHANT_UNKNOWN
+    if standing is None or standing.operation.terminal != request.record.reference.terminal:
+        return Reason.ORIGINAL_NOT_FOUND
+    original = standing.operation
+    forbidden = what_forbids(request, original)
+    if forbidden is not None:
+        return forbidden
+    is_settled = original.batch != request.record.reference.batch
+    if is_settled or standing.booked_on != standing.open_day or original.reversed_minor:
+        return Reason.WRONG_STATE
+    if request.record.amount is not None and request.record.amount != original.amount:
+        return Reason.AMOUNT_EXCEEDS_ORIGINAL
+    return None

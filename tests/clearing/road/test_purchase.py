@@ -1,0 +1,206 @@
+"""A purchase from the record to the books: worked example 2a and 2b, its repeats, its refusals."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from gateway.clearing import store as clearing_store
+from gateway.kernel.reasons import Reason
+from gateway.payments import store as payments_store
+from gateway.payments.model import Original, Source, Transaction
+
+
+async def test_a_sale_is_posted_as_in_worked_example_2(world):
+    answer = await world.pay(minor=1_000_000)
+
+    assert (answer.reason, answer.approval_code, answer.settled_on) == (Reason.DONE, "123456", date(2026, 11, 22))
+    assert len(answer.rrn) == 12
+    assert await world.books() == {
+        "channel.due": 1_000_000,
+        "merchant.M": 994_000,
+        "merchant.M.frozen": 0,
+        "income.merchant_fee": 6_000,
+        "channel.fee_owed": 5_000,
+        "expense.channel_cost": 5_000,
+    }
+    assert await world.unripe() == 994_000
+    operation = await world.operation(answer)
+    assert (operation.state, operation.rest_minor, operation.told) == ("approved", 1_000_000, "done")
+    assert operation.card_mask == "622202******0001"
+    assert b"6222020000000001" not in operation.card_sealed
+    assert await world.instruction_states(operation.id) == [("pay", "success", "answered")]
+    assert await world.timer_kinds() == []
+
+
+async def test_a_decline_of_the_bank_posts_nothing_and_is_remembered(world):
+    record = world.record(behaviour="151")
+    first = await world.road.carrier.carry(record)
+    again = await world.road.carrier.carry(replace(record, repeat=True))
+
+    assert (first.reason, first.replayed) == (Reason.INSUFFICIENT_FUNDS, False)
+    assert (again.reason, again.replayed, again.rrn) == (Reason.INSUFFICIENT_FUNDS, True, first.rrn)
+    assert len(world.bank.seen) == 1
+    assert set((await world.books()).values()) == {0}
+
+
+@pytest.mark.parametrize("minor", [0, None])
+async def test_an_amount_of_nothing_is_refused_under_the_reference(world, minor):
+    record = world.record(minor=minor)
+    assert (await world.road.carrier.carry(record)).reason is Reason.BAD_AMOUNT
+    assert (await world.road.carrier.carry(record)).replayed
+    assert world.bank.seen == []
+
+
+async def test_the_same_reference_gives_the_first_answer_and_other_content_is_refused(world):
+    record = world.record()
+    first = await world.road.carrier.carry(record)
+    again = await world.road.carrier.carry(replace(record, repeat=True))
+    other = await world.road.carrier.carry(replace(record, content=(("4", "1"),)))
+
+    assert again == replace(first, replayed=True)
+    assert other.reason is Reason.REFERENCE_REUSED
+    assert len(world.bank.seen) == 1
+
+
+async def test_repeats_wait_for_the_first_while_it_is_open(world):
+    world.bank.gate = asyncio.Event()
+    record = world.record()
+    tasks = [asyncio.create_task(world.road.carrier.carry(record)) for _ in range(5)]
+    await world.bank.asked.wait()
+    other = await world.road.carrier.carry(replace(record, content=(("4", "1"),)))
+    world.bank.gate.set()
+    answers = await asyncio.gather(*tasks)
+
+    assert other.reason is Reason.REFERENCE_REUSED
+    assert {answer.reason for answer in answers} == {Reason.DONE}
+    assert len({answer.rrn for answer in answers}) == 1
+    assert len(world.bank.seen) == 1
+
+
+async def test_a_repeat_in_another_process_waits_for_the_first_too(world):
+    other = await world.build()
+    world.bank.gate = asyncio.Event()
+    record = world.record()
+    first = asyncio.create_task(world.road.carrier.carry(record))
+    await world.bank.asked.wait()
+    second = asyncio.create_task(other.road.carrier.carry(record))
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    world.bank.gate.set()
+
+    assert (await second).rrn == (await first).rrn
+    assert len(world.bank.seen) == 1
+
+
+async def test_an_unreachable_bank_is_a_durable_decline(world):
+    world.bank.down = True
+    answer = await world.pay()
+    operation = await world.operation(answer)
+
+    assert answer.reason is Reason.UNREACHABLE
+    assert (operation.state, operation.told) == ("declined", "unreachable")
+    assert await world.instruction_states(operation.id) == [("pay", "failed", "send_failed")]
+
+
+async def test_a_merchant_without_a_channel_leaves_no_trace(world):
+    await world.pool.execute("UPDATE channel_opening SET state = 'off'")
+    record = world.record()
+    assert (await world.road.carrier.carry(record)).reason is Reason.CHANNEL_CLOSED
+    await world.pool.execute("UPDATE channel_opening SET state = 'on'")
+    assert (await world.road.carrier.carry(record)).reason is Reason.DONE
+
+
+async def test_an_unknown_merchant_leaves_no_trace(world):
+    answer = await world.pay(merchant="999999999999999")
+    assert (answer.reason, answer.operation) == (Reason.MERCHANT_UNKNOWN, None)
+
+
+async def test_a_closed_merchant_is_refused_once_the_process_has_learnt_of_it(world):
+    assert (await world.pay()).reason is Reason.DONE
+    await world.pool.execute("UPDATE merchant SET state = 'suspended'")
+    assert (await world.pay()).reason is Reason.MERCHANT_UNKNOWN
+
+
+async def test_a_new_rate_holds_for_the_next_sale_without_a_restart(world):
+    await world.pay(minor=10_000)
+    await world.pool.execute("UPDATE generation SET number = number + 1 WHERE name = 'fees'")
+    assert (await world.pay(minor=10_000)).reason is Reason.DONE
+
+
+async def test_a_request_whose_turn_comes_after_its_budget_is_not_sent(world):
+    answer = await world.pay(budget=-1)
+    assert (answer.reason, answer.operation) == (Reason.BUSY, None)
+    late = await world.pay(budget=0.09)
+    await world.road.carrier.drain()
+    assert late.reason in (Reason.BUSY, Reason.NO_ANSWER)
+    assert world.bank.seen == []
+
+
+async def test_what_is_not_built_is_answered_so(world):
+    record = replace(world.record(), transaction="balance", source=Source.API)
+    assert (await world.road.carrier.carry(record)).reason is Reason.NOT_SUPPORTED
+
+
+async def test_a_sale_without_a_card_is_refused(world):
+    assert (await world.pay(card=None)).reason is Reason.BAD_CARD
+
+
+async def test_many_sales_at_once_balance(world):
+    answers = await asyncio.gather(*(world.pay(minor=100 + n) for n in range(60)))
+    assert {answer.reason for answer in answers} == {Reason.DONE}
+    assert len({answer.rrn for answer in answers}) == 60
+    assert await world.imbalance() == 0
+    assert (await world.books())["channel.due"] == sum(100 + n for n in range(60))
+
+
+async def test_a_sale_waits_for_the_books_twice_and_reads_nothing(world, monkeypatch):
+    await world.pay()
+    posts, reads = [], []
+    post = world.journal.post
+
+    async def counted(change):
+        posts.append(change.why)
+        return await post(change)
+
+    monkeypatch.setattr(world.journal, "post", counted)
+    for module in (payments_store, clearing_store):
+        for name in ("operation", "standing", "standing_by_rrn", "standing_by_reference", "instruction", "generation"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, _noting(reads, getattr(module, name)))
+    sale = await world.pay()
+    assert posts == ["purchase accepted, the bank is asked", "purchase approved by the bank"]
+    assert reads == []
+
+    monkeypatch.setattr(world.journal, "post", post)
+    await world.carry(Transaction.REFUND, original=Original(rrn=sale.rrn), minor=100)
+    assert reads == ["standing_by_rrn"]
+
+
+def _noting(reads, function):
+    async def noted(*args, **fields):
+        reads.append(function.__name__)
+        return await function(*args, **fields)
+
+    return noted
+
+
+async def test_an_enquiry_shows_its_evidence(world):
+    sale = await world.sold()
+    found = await payments_store.enquire(world.pool, terminal=sale.terminal, batch=sale.batch, trace=sale.trace)
+    assert found.answer.standing == "approved"
+    assert [each.what for each in found.evidence].count("posting") == 2
+    never = await payments_store.enquire(world.pool, terminal=sale.terminal, batch=sale.batch, trace="999999")
+    assert (never.answer.standing, never.evidence) == ("never seen", ())
+
+
+async def test_figures_of_what_is_not_final(world):
+    record = world.record(behaviour="600", budget=0.3)
+    await world.road.carrier.carry(record)
+    [figure] = await payments_store.open_figures(world.pool)
+    assert (figure.kind, figure.state, figure.count) == ("purchase", "reversing", 1)
+    [lane] = await clearing_store.lanes(world.pool)
+    assert (lane.channel, lane.depth) == ("bank", 1)
