@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,13 +21,14 @@ from gateway.kernel.postgres.pool import open_pool
 from gateway.kernel.randomness import SystemRandomness
 
 TEMPLATE = "migrated"
+_ROOM = 1 << 30
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
-    """One server of this worker, without fsync; it ends with the worker, however that ends."""
-    directory = Path(tempfile.mkdtemp(prefix="tg-"))
+    """One server of this worker, in memory where there is room; it ends with the worker, however that ends."""
+    directory = Path(tempfile.mkdtemp(prefix="tg-", dir=_memory()))
     parameters = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_wal_size": "256MB"}
     server = EmbeddedPostgres(directory=directory, parameters=parameters)
     try:
@@ -48,7 +51,7 @@ async def template(postgres: EmbeddedPostgres) -> str:
 async def dsn(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
     """Address of a database of this test's own, made from the migrated template."""
     name = f"test_{next(_NUMBERS)}"
-    await run_in(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template}")
+    await run_in(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield postgres.dsn(name)
     await run_in(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -74,6 +77,13 @@ def randomness() -> SystemRandomness:
 @pytest.fixture
 def ids(clock: SystemClock, randomness: SystemRandomness) -> UuidSevens:
     return UuidSevens(clock, randomness)
+
+
+def _memory() -> Path | None:
+    """A folder in memory: databases are made and dropped for every test."""
+    folder = Path("/dev/shm")  # noqa: S108 - a fresh private folder is made in it
+    has_room = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _ROOM
+    return folder if has_room else None
 
 
 async def run_in(dsn: str, statement: str) -> None:

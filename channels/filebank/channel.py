@@ -118,6 +118,7 @@ def _return_line(row: Row, unit: str) -> ReturnLine:
         bank_reference=str(values["reference"] or ""),
         value_on=value_on if isinstance(value_on, date) else None,
         fee_minor=_whole(values["fee"]),
+        ask=Ask(str(values["kind"])),
         place=row.line,
         offset=row.offset,
     )

@@ -94,6 +94,7 @@ def test_a_return_file_gives_its_lines():
         text="成功",
         bank_reference="B000000000000001",
         value_on=DAY,
+        ask=Ask.PAYOUT,
         place=2,
         offset=190,
     )

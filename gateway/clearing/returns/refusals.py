@@ -1,0 +1,104 @@
+"""A bank's refusal of a whole payment file (`ERR`): nothing of it was paid, so every payout in it failed.
+
+A file that went out a second time after an upload of unknown fate is the exception: the refusal may be of the second
+copy, so nothing is concluded and its payouts wait for the answer to the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.clearing.files import store as files
+from gateway.clearing.files.archive import Archive
+from gateway.clearing.files.model import FileEvent, FileRecord, FileSettings, FileState
+from gateway.clearing.files.register import MovedError, Register
+from gateway.clearing.files.states import OUTGOING, advance
+from gateway.journal.model import Done, Move
+from gateway.payments.payout import Effect, OwnInstruction, Payout, results
+
+WHO = "system:import"
+_LONGEST = 200
+
+
+class Refusals:
+    """Takes `ERR` files."""
+
+    def __init__(self, *, register: Register, archive: Archive, settings: FileSettings) -> None:
+        self._register = register
+        self._archive = archive
+        self._settings = settings
+
+    async def take(self, file: FileRecord) -> FileRecord:
+        """Conclude what the refusal says, then finish its file."""
+        words = await self._words(file)
+        payment = await files.find(self._register.pool, file.answers_id) if file.answers_id else None
+        if payment is None:
+            to = {"reason": f"it answers no payment file of ours: {words}"}
+            return await self._register.move(file, FileEvent.QUARANTINE, why="answers no file of ours", to=to, who=WHO)
+        if payment.state in (FileState.COLLECTING, FileState.GENERATED, FileState.ARCHIVED):
+            to = {"reason": f"it answers {payment.name}, which was not sent: {words}"}
+            return await self._register.move(file, FileEvent.QUARANTINE, why="answers a file not sent", to=to, who=WHO)
+        await self._conclude(payment, words)
+        if FileEvent.ANSWER in OUTGOING[payment.state]:
+            payment = await self._register.move(
+                payment, FileEvent.ANSWER, why=f"refused by the bank: {words}", to={"reason": words}, who=WHO
+            )
+        if payment.state is FileState.ANSWERED and not payment.resent:
+            await self._register.move(payment, FileEvent.CHECK, why="refused whole, nothing was paid", who=WHO)
+        return await self._finished(file, words)
+
+    async def _finished(self, file: FileRecord, words: str) -> FileRecord:
+        steps: list[Move] = []
+        state = file.state
+        for event in (FileEvent.PARSE, FileEvent.IMPORT, FileEvent.FINISH):
+            state = advance(file.direction, state, event)
+            steps.append(Move("file", file.id, file.version + len(steps), {"state": state.value, "reason": words}))
+        await self._register.clerk.file(
+            Effect(records=tuple(steps)), who=WHO, why="a refusal: its payouts were told", is_fact=True
+        )
+        return await self._register.find(file.id)
+
+    async def _conclude(self, payment: FileRecord, words: str) -> None:
+        states = ["routed", "sent", "unknown"] if not payment.resent else ["sent"]
+        while rows := await self._open(payment, states):
+            await self._post(payment, [(p, i, self._effect(payment, p, i, words)) for p, i in rows])
+
+    def _effect(self, payment: FileRecord, payout: Payout, instruction: OwnInstruction, words: str) -> Effect:
+        if payment.resent:
+            return results.doubted(payout, instruction, why=words)
+        return results.failed(
+            payout,
+            instruction,
+            transfer=self._register.ids.new(),
+            at=self._register.clock.now(),
+            reason="fault",
+            code="ERR",
+            mark={"result": "matched"},
+        )
+
+    async def _open(self, payment: FileRecord, states: list[str]) -> Sequence[tuple[Payout, OwnInstruction]]:
+        return await files.payouts_in(
+            self._register.pool,
+            payment.id,
+            states=states,
+            communications=["in_file", "sending", "sent", "no_answer"],
+            limit=self._settings.posts_at_once,
+        )
+
+    async def _post(self, payment: FileRecord, decided: Sequence[tuple[Payout, OwnInstruction, Effect]]) -> None:
+        receipts = await asyncio.gather(
+            *(
+                self._register.clerk.file(effect, who=WHO, why=f"{payment.name} was refused by the bank", is_fact=True)
+                for _, _, effect in decided
+            )
+        )
+        if not any(isinstance(receipt, Done) for receipt in receipts):
+            raise MovedError(f"none of {len(receipts)} payouts could be moved: {receipts[0]}")
+
+    async def _words(self, file: FileRecord) -> str:
+        content = b""
+        async for piece in self._archive.read(file.id):
+            content = (content + piece)[: 4 * _LONGEST]
+        words = content.decode("gb18030", errors="replace")
+        return "".join(letter if letter.isprintable() else " " for letter in words).strip()[:_LONGEST]

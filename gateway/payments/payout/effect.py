@@ -1,0 +1,64 @@
+"""What a decision does, as a value, and the clerk who takes it to the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.journal.model import Change, Count, Event, Insert, Key, Move, Put, Receipt
+from gateway.kernel.clock import Clock
+from gateway.kernel.ids import Ids
+from gateway.ledger.model import Posting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Part of a change: records, postings and counts; two effects add up to one change."""
+
+    records: tuple[Insert | Move | Put, ...] = ()
+    postings: tuple[Posting, ...] = ()
+    counts: tuple[Count, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def __add__(self, other: Effect) -> Effect:
+        return Effect(
+            records=self.records + other.records,
+            postings=self.postings + other.postings,
+            counts=self.counts + other.counts,
+            events=self.events + other.events,
+        )
+
+
+class Post(Protocol):
+    """The journal's one door."""
+
+    async def post(self, change: Change) -> Receipt:
+        """Make the change durable, or say why not."""
+        ...
+
+
+class Clerk:
+    """Makes an effect one change and posts it."""
+
+    def __init__(self, journal: Post, *, ids: Ids, clock: Clock) -> None:
+        self._journal = journal
+        self._ids = ids
+        self._clock = clock
+
+    async def file(
+        self, effect: Effect, *, who: str, why: str, keys: tuple[Key, ...] = (), is_fact: bool = False
+    ) -> Receipt:
+        """Post `effect` whole; `who` and `why` go to the records' history."""
+        change = Change(
+            id=self._ids.new(),
+            who=who,
+            why=why,
+            occurred_at=self._clock.now(),
+            keys=keys,
+            records=effect.records,
+            postings=effect.postings,
+            counts=effect.counts,
+            events=effect.events,
+            fact=is_fact,
+        )
+        return await self._journal.post(change)
