@@ -44,6 +44,7 @@ class HttpConnector:
         self._tls = ssl.create_default_context(cadata=authorities)
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
+        self._closed = False
 
     @property
     def circuit_is_open(self) -> bool:
@@ -63,10 +64,11 @@ class HttpConnector:
         return await persist(self._policy, once, may_repeat=may_repeat)
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close the connections; from now on nothing leaves."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def _observed(self, path: str, headers: Mapping[str, str], body: bytes, total: float) -> Exchange:
         began = self._monotonic()
@@ -75,8 +77,8 @@ class HttpConnector:
         return result
 
     async def _guarded(self, path: str, headers: Mapping[str, str], body: bytes, total: float) -> Exchange:
-        if total <= 0:
-            return Unsent("no time is left")
+        if total <= 0 or self._closed:
+            return Unsent("the connector is closed" if self._closed else "no time is left")
         if self._under_way >= self._policy.at_once:
             return Unsent(f"{self._policy.at_once} requests are under way already")
         if not self._circuit.admit():

@@ -121,6 +121,8 @@ class Dispatcher:
             return await line.wire.exchange(
                 message.path, headers=message.headers, body=message.body, may_repeat=may_repeat, within_s=within_s
             )
+        except Exception as fault:  # noqa: BLE001 - a wire that breaks has told nothing of what the bank got
+            return NoAnswer(f"the connector failed: {type(fault).__name__}")
         finally:
             in_flight.dec()
             seconds = self._clock.monotonic() - began

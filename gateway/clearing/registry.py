@@ -125,6 +125,7 @@ class Registry:
         for id_ in [id_ for id_, (version, _) in self._lines.items() if _is_stale(channels.get(id_), version)]:
             await self._lines.pop(id_)[1].close()
         self._channels, self._openings = channels, openings
+        self._failures = {id_: why for id_, why in self._failures.items() if _is_realtime(channels.get(id_))}
         for channel in network.channels:
             await self._open(channel)
         self._candidates.clear()
@@ -147,6 +148,10 @@ class Registry:
         except Exception as fault:  # noqa: BLE001 - one channel that cannot open must not keep the others shut
             self._failures[channel.id] = f"{type(fault).__name__}: {fault}"
             _LOG.warning("a channel cannot be opened", channel=channel.code, error=type(fault).__name__)
+
+
+def _is_realtime(channel: Channel | None) -> bool:
+    return channel is not None and channel.communication == REALTIME
 
 
 def _is_stale(channel: Channel | None, version: int) -> bool:

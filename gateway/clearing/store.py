@@ -88,6 +88,7 @@ OPENING_EDIT = Editable(
     },
 )
 
+_ASKS = frozenset(each.value for each in Ask)
 _CHANNELS = """
 SELECT id, code, name, kind, type, communication, state, asks, units, params, settlement_party, version FROM channel
 """
@@ -153,7 +154,6 @@ async def lanes(pool: Database) -> list[LaneFigure]:
         "SELECT c.code, count(*) AS depth, min(i.created_at) AS oldest"
         " FROM instruction i JOIN channel c ON c.id = i.channel_id"
         " WHERE i.ask = 'reverse' AND i.state IN ('routed', 'sent', 'unknown')"
-        " AND i.communication IN ('waiting', 'in_file', 'sending', 'sent', 'acknowledged', 'no_answer')"
         " GROUP BY c.code ORDER BY c.code"
     )
     return [LaneFigure(row["code"], row["depth"], row["oldest"]) for row in rows]
@@ -169,6 +169,8 @@ class LaneFigure:
 
 
 def _channel(row: asyncpg.Record) -> Channel:
+    # an ask of a later release is not this one's; a channel that has no other is off here
+    asks = frozenset(Ask(each) for each in row["asks"] if each in _ASKS)
     return Channel(
         id=row["id"],
         code=row["code"],
@@ -176,8 +178,8 @@ def _channel(row: asyncpg.Record) -> Channel:
         kind=row["kind"],
         type=row["type"],
         communication=row["communication"],
-        is_on=row["state"] == "on",
-        asks=frozenset(Ask(each) for each in row["asks"]),
+        is_on=row["state"] == "on" and (bool(asks) or not row["asks"]),
+        asks=asks,
         units=frozenset(row["units"]),
         params=row["params"],
         settlement_party=row["settlement_party"],

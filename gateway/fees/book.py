@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from gateway.fees.evaluate import Rate, applies, prepare, price
+from gateway.fees.evaluate import Rate, RateError, applies, prepare, price
+from gateway.fees.expression import FormulaError
 from gateway.fees.model import Facts, Instance, Item, Quote, Trace
 
 GENERATION = "fees"
@@ -27,8 +28,11 @@ class Rates:
 class _Line:
     since: tuple[datetime, ...]
     rates: tuple[Rate, ...]
+    fault: str = ""
 
     def at(self, instant: datetime) -> Rate | None:
+        if self.fault:
+            raise RateError(self.fault)
         place = bisect_right(self.since, instant)
         return self.rates[place - 1] if place else None
 
@@ -49,12 +53,12 @@ class FeeBook:
         return (GENERATION, self._generation)
 
     async def refresh(self) -> None:
-        """Read the rates again where they have changed. Raises FormulaError where a stored formula cannot be parsed."""
+        """Read the rates again where they have changed."""
         if await self._generation_of() != self._generation:
             self.take(await self._read())
 
     def take(self, rates: Rates) -> None:
-        """Use `rates` from now on."""
+        """Use `rates` from now on; one whose formula cannot be read refuses those it is for and nobody else."""
         items = {item.code: item for item in rates.items}
         lines: dict[tuple[str, UUID | None], list[_Line]] = {}
         for instance in sorted(rates.instances, key=lambda each: each.place):
@@ -87,7 +91,8 @@ class FeeBook:
 
 def _line(item: Item, instance: Instance) -> _Line:
     versions = sorted(instance.versions, key=lambda version: version.effective_from)
-    return _Line(
-        since=tuple(version.effective_from for version in versions),
-        rates=tuple(prepare(item, version.id, version.terms) for version in versions),
-    )
+    since = tuple(version.effective_from for version in versions)
+    try:
+        return _Line(since, tuple(prepare(item, version.id, version.terms) for version in versions))
+    except FormulaError as fault:
+        return _Line(since, (), fault=f"a stored rate of {item.code} cannot be read: {fault}")

@@ -213,3 +213,12 @@ def test_only_one_request_tries_a_circuit_that_rests():
     assert circuit.admit()
     circuit.cancelled()
     assert circuit.admit()
+
+
+async def test_a_connector_that_was_closed_sends_nothing_more(connect, peer):
+    one = connect()
+    await post(one, "/good")
+    await one.close()
+    assert await post(one, "/good") == Unsent("the connector is closed")
+    assert one._session is None
+    assert peer.asked == ["/good"]

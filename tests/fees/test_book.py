@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from gateway.fees import Factor, FeeBook, FeeDesk, RateKind, Taker, Terms, Tier, percent, store
+from gateway.fees import Factor, FeeBook, FeeDesk, RateError, RateKind, Taker, Terms, Tier, percent, store
 from gateway.fees.check import TermsError
 from gateway.parties import PLATFORM
 
@@ -110,3 +111,20 @@ async def test_an_item_is_there_once_and_an_unknown_one_is_an_error(desk, book, 
     assert not book.has("x")
     with pytest.raises(KeyError):
         book.quote(item="x", party=PLATFORM, facts={}, at=clock.now())
+
+
+async def test_a_stored_formula_that_cannot_be_read_refuses_those_it_is_for_and_nobody_else(desk, book, clock, pool):
+    await desk.rate(
+        item="merchant_fee", party=None, terms=percent("0.60", taker="merchant_fee"), fee_type="fee", key="a"
+    )
+    await desk.rate(
+        item="merchant_fee", party=PLATFORM, terms=percent("0.50", taker="merchant_fee"), fee_type="fee", key="b"
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("UPDATE fee_version SET expression = 'base *' WHERE ratio = 0.50")
+    await book.refresh()
+    with pytest.raises(RateError, match="cannot be read"):
+        quote(book, clock)
+    other = book.quote(item="merchant_fee", party=uuid4(), facts={"base": 10_000, "channel": "pos"}, at=clock.now())
+    assert other.fee_minor == 60
