@@ -26,6 +26,8 @@ CREATE TABLE terminal (
     pin_key          text,
     previous_mac_key text,
     previous_pin_key text,
+    offered_mac_key  text,
+    offered_pin_key  text,
     batch_no         text NOT NULL DEFAULT '000001' CHECK (batch_no ~ '^[0-9]{6}$'),
     batch_state      text NOT NULL DEFAULT 'open' CHECK (batch_state IN ('open', 'closed')),
     signed_in_at     timestamptz,

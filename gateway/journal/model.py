@@ -155,7 +155,9 @@ class Table:
     `columns` maps column to PostgreSQL type and has `id uuid` and, where the table has moves, `version integer`.
     `history` names the state column whose every change becomes a line of the event feed; None = no history.
     `stamped` tables also have `seq bigint` and `place integer`, which the journal fills.
-    `puts` are named statements; each reads its rows from the relation `r` and must join `fence`.
+    `puts` are named statements; each reads its rows from the relation `r` and must join `fence`; of two puts in one
+    batch with the same values in the `put_key` columns the later one stands.
+    `noted` names columns whose new value goes into the event line's data (never personal, never secret).
     """
 
     name: str
@@ -163,3 +165,5 @@ class Table:
     history: str | None = "state"
     stamped: bool = False
     puts: Mapping[str, str] = field(default_factory=dict)
+    put_key: tuple[str, ...] = ("id",)
+    noted: tuple[str, ...] = ()

@@ -46,6 +46,15 @@ class Account:
     unit: str
     purpose: Purpose
     item: str = ""
+    # Accounts are looked up dozens of times for every transfer: their hash is worked out once.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work the hash out."""
+        object.__setattr__(self, "_hash", hash((self.party.int, self.unit, self.purpose, self.item)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
