@@ -63,7 +63,7 @@ async def test_killed_while_it_writes(journal: Journal, desk: Desk, pool: asyncp
 
 
 async def test_the_answer_to_a_commit_is_lost(journal: Journal, desk: Desk, pool: asyncpg.Pool[Any]) -> None:
-    line = journal._writer._writing  # type: ignore[union-attr]
+    line = journal._writer._writing
     real = line.bounded
     lost: list[Any] = []
 
@@ -111,7 +111,7 @@ async def test_a_write_over_its_limit_is_abandoned_and_looked_up(
     make_journal: MakeJournal, desk: Desk, pool: asyncpg.Pool[Any], dsn: str, quick: JournalSettings
 ) -> None:
     journal = await make_journal(settings=quick)
-    line = journal._writer._writing  # type: ignore[union-attr]
+    line = journal._writer._writing
     await line.connection()
     first = line._connection
     merchant = desk.merchant()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.ports import BadFileError
-from channels.templates import CellError, Template, TemplateError
+from channels.templates import CellError, Template, TemplateError, Value
 
 HEAD = {"name": "mark", "kind": "constant", "value": "H", "length": 1}
 BODY = {"name": "mark", "kind": "constant", "value": "D", "length": 1}
@@ -46,7 +46,7 @@ DELIMITED = {
         ]
     },
 }
-ROWS = [
+ROWS: list[dict[str, Value]] = [
     {"number": "0001", "payee": "张三", "amount": 100, "day": date(2026, 11, 22)},
     {"number": "0002", "payee": "LI", "amount": 250, "day": None},
 ]
