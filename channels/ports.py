@@ -83,12 +83,16 @@ class FileHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileKind:
-    """What a file name says: `kind` of file, and in `answers` the name of the payment file it answers."""
+    """What a file name says: `kind` of file, and in `answers` the name of the payment file it answers.
+
+    `is_whole_day`: it lists all that the bank did on its day, so that what it leaves out was not done.
+    """
 
     kind: str
     day: date
     sequence: int
     answers: str | None
+    is_whole_day: bool = False
 
 
 class BadFileError(Exception):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,11 +47,12 @@ class DirectoryCarrier:
             if part.stat().st_size != size:
                 return NotUploaded(f"{part.stat().st_size} bytes were written instead of {size}")
             os.link(part, final)
-            part.unlink()
         except FileExistsError:
             return _settled(final, size)
         except OSError as fault:
             return NotUploaded(f"the folder cannot be written: {fault.strerror}")
+        with suppress(OSError):  # the file has its final name, whatever becomes of the temporary one
+            part.unlink()
         return Uploaded()
 
     def _list(self, folder: str) -> Sequence[RemoteFile]:

@@ -137,18 +137,22 @@ class SftpCarrier:
             with self._session() as sftp:
                 sftp.rename(path + TEMPORARY, path)
         except _FAULTS as fault:
-            return self._after_failed_rename(path, size, _words(fault))
+            return self._after_failed_rename(path, size, fault)
         self._at("sftp.renamed")
         return Uploaded()
 
-    def _after_failed_rename(self, path: str, size: int, why: str) -> Upload:
+    def _after_failed_rename(self, path: str, size: int, fault: BaseException) -> Upload:
         # the server may have done it before the answer was lost, or somebody took the name: the listing decides
+        why = _words(fault)
         try:
             with self._session() as sftp:
                 there, part = _size(sftp, path), _size(sftp, path + TEMPORARY)
         except _FAULTS:
             return UploadUnknown(f"the rename was not answered: {why}")
         if there is None:
+            # no answer: a server that is slow may do it yet; no temporary name: a quick bank has taken the file away
+            if part is None or not _is_word_of_the_server(fault):
+                return UploadUnknown(f"the rename was not answered: {why}")
             return NotUploaded(f"the server refused the rename: {why}")
         if part is None and there == size:
             return Uploaded()
@@ -236,6 +240,11 @@ def _settled(there: int, size: int) -> Upload:
     if there == size:
         return Uploaded(was_there=True)
     return NotUploaded(f"another file of {there} bytes has this name already", is_final=True)
+
+
+def _is_word_of_the_server(fault: BaseException) -> bool:
+    """Tell a refusal, which paramiko raises as a plain OSError, from a connection that was lost or fell silent."""
+    return isinstance(fault, OSError) and not isinstance(fault, TimeoutError | ConnectionError)
 
 
 def _size(sftp: paramiko.SFTPClient, path: str) -> int | None:

@@ -16,7 +16,7 @@ from channels.instruction import Ask, Capabilities, Instruction, LineState, Retu
 from channels.ports import BadFileError, FileHeader, FileKind
 from channels.templates import CellError, Row, Template, Value
 
-_NAME = re.compile(r"(RET|ACQ|REJ|ERR)([A-Z0-9]{10})(\d{8})(\d{4})\.txt")
+_NAME = re.compile(r"(RET|ACQ|REJ|ERR)([A-Z0-9]{10})(\d{8})(\d{4})\.txt", re.ASCII)
 _STATES = {"success": LineState.SUCCESS, "failed": LineState.FAILED, "returned": LineState.RETURNED}
 
 
@@ -65,7 +65,9 @@ class FileBank:
         except ValueError:
             return None
         answers = f"PAY{found[2]}{found[3]}{found[4]}.txt" if found[1] in ("RET", "ERR") else None
-        return FileKind(kind=found[1].lower(), day=day, sequence=int(found[4]), answers=answers)
+        return FileKind(
+            kind=found[1].lower(), day=day, sequence=int(found[4]), answers=answers, is_whole_day=found[1] == "ACQ"
+        )
 
     def read(self, template: str, pieces: Iterable[bytes]) -> Iterator[ReturnLine]:
         """Give the details of a return file; raises BadFileError, for totals after the last line."""
@@ -75,7 +77,15 @@ class FileBank:
                 unit = str(row.values["unit"])
                 self._check_customer(row)
             elif row.record == "detail":
-                yield _return_line(row, unit)
+                yield self._return_line(row, unit)
+
+    @staticmethod
+    def _return_line(row: Row, unit: str) -> ReturnLine:
+        try:
+            return _return_line(row, unit)
+        except (KeyError, ValueError) as fault:  # a template without a field, or with a meaning, that we know
+            why = "detail: the template gives no kind or state that is known"
+            raise BadFileError(why, line=row.line, offset=row.offset) from fault
 
     def _check_customer(self, row: Row) -> None:
         if row.values["customer"] != self._customer:

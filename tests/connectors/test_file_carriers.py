@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.directory import DirectoryCarrier
-from connectors.ports import CarrierError, FileCarrier, NotUploaded, Uploaded
+from connectors.ports import CarrierError, FileCarrier, NotUploaded, Uploaded, UploadUnknown
 from connectors.sftp import SftpCarrier
 
 
@@ -147,6 +147,51 @@ async def test_a_rename_whose_answer_was_lost_is_settled_by_looking(sftp, monkey
     assert isinstance(await one.put(folder, "A.txt", [b"abc"], 3), Uploaded)
     assert (sftp.root / "in/A.txt").read_bytes() == b"abc"
     await one.close()
+
+
+async def put_with_rename(sftp, monkeypatch, rename):
+    one = sftp_carrier(sftp)
+    folder = str(sftp.root / "in")
+    await one.list(folder)
+    monkeypatch.setattr(one._sftp, "rename", lambda old, new: rename(Path(old), Path(new)))
+    outcome = await one.put(folder, "A.txt", [b"abc"], 3)
+    await one.close()
+    return outcome
+
+
+async def test_a_file_that_the_bank_took_away_before_the_rename_was_answered_is_not_sent_again(sftp, monkeypatch):
+    def lost(old: Path, new: Path) -> None:
+        old.rename(new).unlink()  # the bank is quick
+        raise EOFError
+
+    assert isinstance(await put_with_rename(sftp, monkeypatch, lost), UploadUnknown)
+
+
+async def test_a_rename_that_may_still_be_done_is_unknown(sftp, monkeypatch):
+    def silent(_old: Path, _new: Path) -> None:
+        raise TimeoutError
+
+    assert isinstance(await put_with_rename(sftp, monkeypatch, silent), UploadUnknown)
+
+
+async def test_a_rename_that_the_server_refuses_may_be_tried_again(sftp, monkeypatch):
+    def refused(_old: Path, _new: Path) -> None:
+        raise OSError("Failure")
+
+    outcome = await put_with_rename(sftp, monkeypatch, refused)
+    assert isinstance(outcome, NotUploaded)
+    assert not outcome.is_final
+
+
+async def test_a_file_that_has_its_name_has_arrived_whatever_becomes_of_the_temporary_one(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+
+    def busy(_path: Path) -> None:
+        raise PermissionError("busy")
+
+    monkeypatch.setattr(Path, "unlink", busy)
+    assert await DirectoryCarrier(tmp_path).put("in", "A.txt", [b"abc"], 3) == Uploaded()
+    assert (tmp_path / "in" / "A.txt").read_bytes() == b"abc"
 
 
 async def test_a_server_that_is_down_says_so(sftp):

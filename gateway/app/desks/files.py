@@ -101,22 +101,34 @@ class FileService:
 
     async def files(self, page: Page, which: FileFilter) -> Listing[File]:
         """List files, newest first."""
+        if which.state and which.state not in set(FileState):
+            return Listing(items=[], more=False)
         direction = Direction(which.direction) if which.direction else None
         state = FileState(which.state) if which.state else None
         found = await self._office.list_files(
-            channel=which.channel, direction=direction, state=state, before=page.after, limit=page.limit + 1
+            channel=which.channel,
+            direction=direction,
+            state=state,
+            day=which.day,
+            before=page.after,
+            limit=page.limit + 1,
         )
-        kept = [file for file in found if which.day is None or file.day == which.day]
-        return Listing(items=[_file(file) for file in kept[: page.limit]], more=len(found) > page.limit)
+        return Listing(items=[_file(file) for file in found[: page.limit]], more=len(found) > page.limit)
 
     async def batches(self, page: Page, which: BatchFilter) -> Listing[Batch]:
         """List batches, newest first."""
+        if which.state and which.state not in set(BatchState):
+            return Listing(items=[], more=False)
         state = BatchState(which.state) if which.state else None
         found = await self._office.list_batches(
-            channel=which.channel, state=state, before=page.after, limit=page.limit + 1
+            channel=which.channel,
+            state=state,
+            business=which.business,
+            day=which.day,
+            before=page.after,
+            limit=page.limit + 1,
         )
-        kept = [batch for batch in found if _is_asked(batch, which)]
-        return Listing(items=[_batch(batch) for batch in kept[: page.limit]], more=len(found) > page.limit)
+        return Listing(items=[_batch(batch) for batch in found[: page.limit]], more=len(found) > page.limit)
 
     async def reconcile(self, order: Submission, *, batch: UUID) -> Taken[Batch] | Refused:
         """Start the reconciliation of an imported batch."""
@@ -145,12 +157,6 @@ class FileService:
     async def _shown(self, ids: Sequence[UUID]) -> list[File]:
         found = [await files.find(self._pool, one) for one in ids]
         return [_file(one) for one in found if one is not None]
-
-
-def _is_asked(batch: BatchRecord, which: BatchFilter) -> bool:
-    return (which.business is None or batch.business == which.business) and (
-        which.day is None or batch.day == which.day
-    )
 
 
 def _file(record: FileRecord) -> File:

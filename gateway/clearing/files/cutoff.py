@@ -45,22 +45,26 @@ class CutOffs:
         """
         front = await self._fronts.front(channel)
         async with self._turn:
-            units = sorted({unit for _, unit, _, _ in await store.waiting(self._pool, channel, limit=100_000)})
+            units = await store.waiting_units(self._pool, channel)
             return [await self._collecting(front, unit, who) for unit in units]
 
     async def handle(self, timer: Timer) -> Finished | Again:
         """Timer `clearing.cutoff`: run, and come again at the channel's next cut-off time."""
-        front = await self._fronts.front(timer.subject)
+        try:
+            front = await self._fronts.front(timer.subject)
+        except LookupError:  # switched off: what waits is taken when it is on again
+            return Again(self._settings.try_again)
         await self.run(timer.subject, who="system:cutoff")
         now = self._clock.now()
         due = next_of(front.cut_offs, now, SHANGHAI)
         return Finished() if due is None else Again(due - now)
 
     async def schedule(self, channel: UUID) -> None:
-        """Arm the channel's next cut-off."""
+        """Arm the channel's next cut-off; one that nobody was there to run is left to be made up for."""
         front = await self._fronts.front(channel)
-        due = next_of(front.cut_offs, self._clock.now(), SHANGHAI)
-        if due is not None:
+        now = self._clock.now()
+        due = next_of(front.cut_offs, now, SHANGHAI)
+        if due is not None and not await store.is_overdue(self._pool, CUT_OFF, channel, now):
             timer = Put("timer.set", {"kind": CUT_OFF, "subject": channel, "due_at": due, "data": {}})
             await self._clerk.file(Effect(records=(timer,)), who="system:cutoff", why="scheduled", is_fact=True)
 

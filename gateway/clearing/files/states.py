@@ -1,4 +1,4 @@
-"""Both file machines as tables; `docs/states-files.md` is drawn from them."""
+"""Both file machines as tables; `docs/states.md` is drawn from them."""
 
 from __future__ import annotations
 

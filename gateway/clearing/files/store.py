@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.clearing.files.model import Direction, FileRecord, FileState
+from gateway.clearing.files.model import REFUSAL, Direction, FileRecord, FileState
 from gateway.journal.model import Table
 from gateway.kernel.postgres.edit import Editable
 from gateway.kernel.postgres.pool import Database
@@ -113,8 +113,8 @@ WHERE i.file_id = $1 AND i.number = $2::text::bpchar
 _LIST = """
 SELECT * FROM file
 WHERE ($1::uuid IS NULL OR channel_id = $1) AND ($2::text IS NULL OR direction = $2)
-  AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR id < $4)
-ORDER BY id DESC LIMIT $5
+  AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR id < $4) AND ($5::date IS NULL OR day = $5)
+ORDER BY id DESC LIMIT $6
 """
 
 _CHANNEL = """
@@ -134,11 +134,12 @@ async def files(
     channel: UUID | None = None,
     direction: Direction | None = None,
     state: FileState | None = None,
+    day: date | None = None,
     before: UUID | None = None,
     limit: int = 100,
 ) -> Sequence[FileRecord]:
     """List files, newest first; `before` continues a page."""
-    rows = await pool.fetch(_LIST, channel, direction, state, before, limit)
+    rows = await pool.fetch(_LIST, channel, direction, state, before, day, limit)
     return [_file(row) for row in rows]
 
 
@@ -150,6 +151,17 @@ async def by_name(pool: Database, channel: UUID, direction: Direction, name: str
         *(channel, direction, name),
     )
     return None if row is None else _file(row)
+
+
+async def is_answered_by_line(pool: Database, file: UUID) -> bool:
+    """Tell whether a payment file was answered by a return file with details that could be read."""
+    return bool(
+        await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM file WHERE answers_id = $1 AND kind <> $2"
+            " AND state IN ('archived', 'parsed', 'imported', 'done'))",
+            *(file, REFUSAL),
+        )
+    )
 
 
 async def seen(pool: Database, channel: UUID, name: str, size: int, modified: datetime | None) -> bool:
@@ -169,6 +181,26 @@ async def last_sequence(pool: Database, channel: UUID, day: date) -> int:
         await pool.fetchval(
             "SELECT coalesce(max(sequence), 0) FROM file WHERE channel_id = $1 AND direction = 'out' AND day = $2",
             *(channel, day),
+        )
+    )
+
+
+async def waiting_units(pool: Database, channel: UUID) -> Sequence[str]:
+    """List the units that something waits for a file in."""
+    rows = await pool.fetch(
+        "SELECT DISTINCT unit FROM instruction"
+        " WHERE channel_id = $1 AND communication = 'waiting' AND state = 'routed' AND ask = 'payout' ORDER BY unit",
+        channel,
+    )
+    return [row["unit"] for row in rows]
+
+
+async def is_overdue(pool: Database, kind: str, subject: UUID, now: datetime) -> bool:
+    """Tell whether a timer should have run by now, or is running."""
+    return bool(
+        await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM timer WHERE kind = $1 AND subject = $2 AND state <> 'parked' AND due_at <= $3)",
+            *(kind, subject, now),
         )
     )
 

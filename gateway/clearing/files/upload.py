@@ -1,7 +1,8 @@
 """Sending: money goes into transit, then the first byte leaves; what is not known is settled by looking.
 
 A file whose upload ended in the dark is looked for at the bank: under its name, and by the answer to it. Only a name
-missing at two looks, apart, lets it go again, under the same name and with the same bytes.
+missing at two looks, apart, lets it go again, under the same name and with the same bytes; and only to a bank that
+pays a number once, and that has not answered it meanwhile.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class NameTakenError(Exception):
     """Another file lies at the bank under this name: a person has to look."""
 
 
+class NotSentAgainError(Exception):
+    """Whether the bank has the file is not known, and it would pay a second one again: a person has to look."""
+
+
 class Uploader:
     """Sends archived files and settles uploads of unknown fate."""
 
@@ -38,6 +43,8 @@ class Uploader:
         """Post 5b for all of an archived file, then upload it. Raises NameTakenError, MovedError."""
         begun = {"tries": file.tries + 1, "begun": False, "reason": ""}
         file = await self._register.move(file, FileEvent.BEGIN, why="upload begins", to=begun)
+        if file.resent and await store.is_answered_by_line(self._register.pool, file.id):
+            return await self._register.move(file, FileEvent.ANSWER, why="the bank has answered the first copy")
         await self._into_transit(file)
         file = await self._register.note(file, {"begun": True}, why="bytes leave")
         self._faults.at("files.uploading")
@@ -69,7 +76,7 @@ class Uploader:
             raise NameTakenError(f"{file.name} lies at the bank with {found.size} bytes instead of {file.size}")
         if found is not None or _is_answered(front, file, answers):
             return await self._register.move(file, FileEvent.ARRIVE, why="found at the bank"), None
-        return await self._absent(file)
+        return await self._absent(front, file)
 
     async def submit(self, file: FileRecord) -> FileRecord:
         """Tell every instruction of an uploaded file that it is with the bank."""
@@ -97,7 +104,7 @@ class Uploader:
             raise NameTakenError(f"{file.name}: {why}")
         return file
 
-    async def _absent(self, file: FileRecord) -> tuple[FileRecord, timedelta | None]:
+    async def _absent(self, front: FileFront, file: FileRecord) -> tuple[FileRecord, timedelta | None]:
         now = self._register.clock.now()
         if file.absent_at is None:
             file = await self._register.note(file, {"absent_at": now}, why="not at the bank at a first look")
@@ -105,6 +112,8 @@ class Uploader:
         left = file.absent_at + self._settings.absent_is_final_after - now
         if left > timedelta(0):
             return file, left
+        if not front.language.capabilities.dedupes_by_number:
+            raise NotSentAgainError(f"{file.name} is not at the bank, which may have taken it away")
         to = {"absent_at": None, "resent": True}
         return await self._register.move(file, FileEvent.NOT_ARRIVE, why="not at the bank at two looks", to=to), None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from gateway.clearing.files import store as file_store
@@ -85,12 +86,13 @@ class BackOffice:
         channel: UUID | None = None,
         direction: Direction | None = None,
         state: FileState | None = None,
+        day: date | None = None,
         before: UUID | None = None,
         limit: int = 100,
     ) -> Sequence[FileRecord]:
         """List files, newest first."""
         return await file_store.files(
-            self.pool, channel=channel, direction=direction, state=state, before=before, limit=limit
+            self.pool, channel=channel, direction=direction, state=state, day=day, before=before, limit=limit
         )
 
     async def list_batches(
@@ -99,12 +101,21 @@ class BackOffice:
         channel: UUID | None = None,
         file: UUID | None = None,
         state: BatchState | None = None,
+        business: str | None = None,
+        day: date | None = None,
         before: UUID | None = None,
         limit: int = 100,
     ) -> Sequence[Batch]:
         """List batches, newest first."""
         return await return_store.batches(
-            self.pool, channel=channel, file=file, state=state, before=before, limit=limit
+            self.pool,
+            channel=channel,
+            file=file,
+            state=state,
+            business=business,
+            day=day,
+            before=before,
+            limit=limit,
         )
 
     async def batch(self, batch: UUID) -> Batch | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,7 +48,7 @@ class Reconciliations:
         if batch is None:
             return Refused(Reason.NOT_FOUND, "no such batch", batch_id)
         if batch.state is not BatchState.IMPORTED:
-            return _not_started(batch)
+            return await self._replayed_or_not(batch, who, keys)
         at = self._register.clock.now()
         timer = Put("timer.set", {"kind": RECONCILE, "subject": batch.id, "due_at": at, "data": {}})
         started = _moved(batch, BatchEvent.START, {"started_by": who, "started_at": at})
@@ -62,6 +63,19 @@ class Reconciliations:
                 return _not_started(now)
             case Refused():
                 return receipt
+
+    async def _replayed_or_not(self, batch: Batch, who: str, keys: tuple[Key, ...]) -> Batch | Refused:
+        """Answer a repeat by its first answer; a key that was never used stays unused, as nothing is written."""
+        if keys:
+            nothing = Move("settle_bank_return_batch", batch.id, batch.version - 1, {"started_by": who})
+            receipt = await self._register.clerk.file(
+                Effect(records=(nothing,)), who=who, why="looked up by key", keys=keys
+            )
+            if isinstance(receipt, Replayed):
+                return batch
+            if isinstance(receipt, Refused) and receipt.reason in {key.refusal for key in keys}:
+                return receipt
+        return _not_started(batch)
 
     async def close(self, batch_id: UUID, *, who: str) -> Batch | Refused:
         """Close a balanced batch; one that was not balanced closes by itself with its last difference."""
@@ -87,7 +101,10 @@ class Reconciliations:
         """Close the channel's unbalanced batches whose differences are all resolved."""
         for batch_id in await store.settled_batches(self._pool, channel):
             batch = await self._batch(batch_id)
-            await self._move(batch, BatchEvent.CLOSE, {}, why="every difference is resolved", who=WHO)
+            if batch.state is BatchState.NOT_BALANCED:
+                # Whoever resolves another of its differences at the same time closes it as well.
+                with suppress(MovedError):
+                    await self._move(batch, BatchEvent.CLOSE, {}, why="every difference is resolved", who=WHO)
 
     async def _run(self, batch: Batch, ends: float) -> bool:
         bank = await store.bank_of(self._pool, batch.channel_id)

@@ -18,9 +18,12 @@ from gateway.payments.payout import Effect, PayoutState, results
 from gateway.payments.payout.postings import available, cash, legs, suspense
 
 _OPEN_PAYOUT = frozenset({PayoutState.SENT, PayoutState.UNKNOWN})
+_OPEN = frozenset({"created", "routed", "sent", "unknown"})
 
 ALLOWED: Mapping[DifferenceKind, frozenset[How]] = {
-    DifferenceKind.AMOUNT_DIFFERS: frozenset({How.BANK_IS_RIGHT, How.GIVE_BACK, How.BANK_CORRECTS}),
+    DifferenceKind.AMOUNT_DIFFERS: frozenset(
+        {How.BANK_IS_RIGHT, How.GIVE_BACK, How.BANK_CORRECTS, How.FOUND_LATER, How.PAID, How.NOT_PAID}
+    ),
     DifferenceKind.STATUS_DIFFERS: frozenset(
         {How.BANK_IS_RIGHT, How.GIVE_BACK, How.BANK_CORRECTS, How.FOUND_LATER, How.PAID, How.NOT_PAID}
     ),
@@ -129,8 +132,13 @@ class Resolutions:
                 payout, own.instruction, transfer=transfer, at=at, source=rest, value_on=None, reason="bank_declined"
             )
             return back, transfer
+        if payout is not None and payout.state is PayoutState.RETURNED and difference.file_state == "failed":
+            raise _CannotError("the money came back meanwhile, its owner has it already")
         if stands == 0:
             raise _CannotError("no money stands in suspense for it")
+        if own.ask is not Ask.PAYOUT and difference.own_state in _OPEN and own.instruction.state == "success":
+            # Its owner concluded it after the file: the payment has its money, the channel's due has still to be met.
+            owner = due(own.instruction.channel_id, difference.unit)
         return self._transfer(difference, How.BANK_IS_RIGHT, legs((owner, stands), (rest, -stands)))
 
     def _never_settled(self, difference: Difference, own: Own, owner: Account) -> tuple[Effect, UUID | None]:

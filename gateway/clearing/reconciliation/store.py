@@ -46,7 +46,8 @@ DIFFERENCE = Table(
 # One statement sorts every line of a batch that is not posted yet. An instruction is ours to match where it belongs to
 # a channel of the same bank. `standing` is what we hold to be true of it; a line against an open acquiring operation
 # is undecided until its owner was asked once. A second line for one number, in this file or after an earlier file has
-# settled it, is a duplicate at the bank; a payout's return after its success is not, nor is a word that contradicts.
+# settled it, is a duplicate at the bank; a payout's return after its success is not, nor is a word that contradicts,
+# nor the word that a payout still waits for after one that decided nothing.
 _MATCH = """
 WITH line AS MATERIALIZED (
     SELECT l.id, l.number, l.amount_minor, l.unit, l.state, l.asked, l.posted,
@@ -79,6 +80,7 @@ WITH line AS MATERIALIZED (
                WHEN ask = 'payout' AND standing = 'returned' THEN 'duplicate_at_bank'
                WHEN ask = 'payout' AND result = 'matched' AND (standing, said) IN
                    (('success', 'failed'), ('failed', 'success'), ('cancelled', 'success')) THEN 'ours'
+               WHEN ask = 'payout' AND standing IN ('sent', 'unknown') THEN 'ours'
                WHEN result IN ('matched', 'amount_differs', 'status_differs') THEN 'duplicate_at_bank'
                WHEN standing = 'open' AND said IN ('success', 'failed') AND NOT asked THEN 'undecided'
                ELSE 'ours'
@@ -106,7 +108,7 @@ SET instruction_id = j.id, instruction_version = j.version,
                       AND (j.ask = 'payout' OR j.standing IN ('success', 'open')
                            OR (j.standing = 'failed' AND j.said = 'failed'))
                      THEN j.own_minor END
-FROM judged j WHERE l.id = j.line_id
+FROM judged j WHERE l.id = j.line_id AND NOT l.posted
 """
 
 _MONEY_OUT = frozenset(kind.value for kind in PayoutKind)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
+
 from channels.ports import FileKind
 from connectors.ports import CarrierError, RemoteFile
 from gateway.clearing.files import store as files
@@ -18,6 +20,8 @@ from gateway.clearing.returns.intake import Accepted, Intake, Known
 from gateway.journal.model import Put
 from gateway.payments.payout import Effect
 from gateway.tasks import Again, Finished, Timer
+
+_log = structlog.get_logger(__name__)
 
 FETCH = "clearing.fetch"
 _SPOOL_KEPT = timedelta(hours=6)
@@ -62,8 +66,12 @@ class Fetches:
 
     async def handle(self, timer: Timer) -> Finished | Again:
         """Timer `clearing.fetch`: fetch, and come again after the channel's interval."""
-        front = await self._fronts.front(timer.subject)
-        report = await self.run(timer.subject, who="system:fetch")
+        try:
+            front = await self._fronts.front(timer.subject)
+            report = await self.run(timer.subject, who="system:fetch")
+        except (CarrierError, LookupError) as fault:  # away or switched off, for however long: never given up
+            _log.warning("the bank's folder could not be listed", channel=str(timer.subject), why=str(fault))
+            return Again(self._settings.try_again)
         if front.fetch_every is None and not report.failed:
             return Finished()
         return Again(front.fetch_every or self._settings.try_again)
@@ -89,7 +97,7 @@ class Fetches:
         else:
             try:
                 _count(report, await self._receive(front, remote, kind, who))
-            except CarrierError as fault:
+            except (CarrierError, ValueError) as fault:  # ValueError: a name that no connector takes
                 report.failed[remote.name] = str(fault)
 
     async def _receive(self, front: FileFront, remote: RemoteFile, kind: FileKind, who: str) -> Accepted | Known:
@@ -104,7 +112,7 @@ class Fetches:
             outcome = await self._intake.quarantine(front, got, str(fault))
             await self._intake.forget(writing.file)
             return outcome
-        except CarrierError:
+        except (CarrierError, ValueError):
             await self._intake.forget(writing.file)
             raise
         got = self._intake.received(writing, remote.name, kind, modified_at=remote.modified, who=who)

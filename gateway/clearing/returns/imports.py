@@ -68,6 +68,8 @@ class Imports:
                 return Again(timedelta(0))
         if file.state is FileState.IMPORTED:
             await self._tell_payment_file(file)
+            if not await store.batches(self._register.pool, file=file.id, limit=1):
+                await self._register.move(file, FileEvent.FINISH, why="there is nothing in it", who=WHO)
         return Finished()
 
     async def release(self, file_id: UUID, *, who: str) -> FileRecord | Refused:
@@ -99,7 +101,7 @@ class Imports:
             return await self._quarantine(file, fault.why, fault)
         except ValueError as fault:
             return await self._quarantine(file, str(fault), None)
-        batches = await self._batches(file, sums)
+        batches = await self._batches(front, file, sums)
         known = {
             "template_id": template[0],
             "count": sum(each.count for each in sums.values()),
@@ -117,11 +119,19 @@ class Imports:
         }
         return await self._register.move(file, FileEvent.QUARANTINE, why=f"cannot be read: {why}", to=to, who=WHO)
 
-    async def _batches(self, file: FileRecord, sums: dict[tuple[str, str], Sum]) -> Effect:
-        """One batch for each business and unit of the file, and for each that went out in the file it answers."""
+    async def _batches(self, front: FileFront, file: FileRecord, sums: dict[tuple[str, str], Sum]) -> Effect:
+        """One batch for each business and unit of the file, and for each that went out in the file it answers.
+
+        A whole day without a line has one for each that something of ours stands in: all of it is missing.
+        """
         if file.answers_id is not None:
             for sent in await store.businesses_sent(self._register.pool, file.answers_id):
                 sums.setdefault(sent, Sum())
+        kind = front.language.recognise(file.name)
+        if not sums and kind is not None and kind.is_whole_day:
+            since = file.made_at - self._settings.look_back
+            for ours in await store.businesses_of_day(self._register.pool, file.channel_id, since=since, day=file.day):
+                sums.setdefault(ours, Sum())
         new = self._register.ids.new
         return Effect(
             records=tuple(

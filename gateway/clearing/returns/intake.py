@@ -7,6 +7,7 @@ name is recorded as a duplicate.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +16,7 @@ from channels.ports import FileKind
 from gateway.clearing.files import store as files
 from gateway.clearing.files.archive import Archive, TooLargeError, Writing, path
 from gateway.clearing.files.model import REFUSAL, Direction, FileEvent, FileFront, FileSettings, FileState, Fronts
-from gateway.clearing.files.register import Register, new_row
+from gateway.clearing.files.register import MovedError, Register, new_row
 from gateway.clearing.files.states import advance
 from gateway.journal.model import Done, Insert, Key, Move, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import SHANGHAI
@@ -175,7 +176,8 @@ class Intake:
     async def _again(self, first: UUID, got: Received) -> Known:
         known = await self._register.find(first)
         if got.modified_at is not None and known.modified_at != got.modified_at:
-            await self._register.note(known, {"modified_at": got.modified_at}, why="listed again with another time")
+            with suppress(MovedError):  # its import moves it just now: the next listing notes the time
+                await self._register.note(known, {"modified_at": got.modified_at}, why="listed again with another time")
         return Known(first)
 
     async def _record(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from channels.instruction import ReturnLine
 from channels.ports import BadFileError, BatchChannel
+from gateway.kernel.money import CURRENCIES
 
 _LARGEST = (1 << 63) - 1
 _LONGEST_NUMBER = 64
+_MOST_BATCHES = 100
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ def summed(language: BatchChannel, template: str, pieces: Iterable[bytes]) -> di
     sums: dict[tuple[str, str], Sum] = {}
     for line in sound(language, template, pieces):
         total = sums.setdefault((line.business, line.unit), Sum())
+        if len(sums) > _MOST_BATCHES:
+            raise BadFileError("more businesses than a file can hold", line=line.place, offset=line.offset)
         total.count += 1
         total.amount_minor += line.amount_minor
         total.fee_minor += line.fee_minor
@@ -49,6 +53,8 @@ def _why_unsound(line: ReturnLine) -> str | None:
         return "an amount is out of range"
     if not line.number or len(line.number) > _LONGEST_NUMBER:
         return "the number is empty or too long"
+    if line.unit not in CURRENCIES:
+        return "the unit is no currency that we keep"
     texts = (line.number, line.business, line.unit, line.code, line.text, line.bank_reference)
     if any("\x00" in text or not text.isprintable() for text in texts):
         return "a text holds a character that cannot be printed"

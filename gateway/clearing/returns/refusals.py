@@ -1,7 +1,7 @@
 """A bank's refusal of a whole payment file (`ERR`): nothing of it was paid, so every payout in it failed.
 
-A file that went out a second time after an upload of unknown fate is the exception: the refusal may be of the second
-copy, so nothing is concluded and its payouts wait for the answer to the first.
+A file that went out a second time after an upload of unknown fate, or that the bank has answered line by line, is the
+exception: the refusal may be of another copy, so nothing is concluded and its payouts wait for the answer to the first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from gateway.clearing.files.model import FileEvent, FileRecord, FileSettings, Fi
 from gateway.clearing.files.register import MovedError, Register
 from gateway.clearing.files.states import OUTGOING, advance
 from gateway.journal.model import Done, Move
+from gateway.kernel.log import scrub
 from gateway.payments.payout import Effect, OwnInstruction, Payout, results
 
 WHO = "system:import"
@@ -39,12 +40,14 @@ class Refusals:
         if payment.state in (FileState.COLLECTING, FileState.GENERATED, FileState.ARCHIVED):
             to = {"reason": f"it answers {payment.name}, which was not sent: {words}"}
             return await self._register.move(file, FileEvent.QUARANTINE, why="answers a file not sent", to=to, who=WHO)
-        await self._conclude(payment, words)
+        # What was answered line by line was taken: a refusal beside that is of another copy under the same name.
+        is_whole = not payment.resent and not await files.is_answered_by_line(self._register.pool, payment.id)
+        await self._conclude(payment, words, is_whole=is_whole)
         if FileEvent.ANSWER in OUTGOING[payment.state]:
             payment = await self._register.move(
                 payment, FileEvent.ANSWER, why=f"refused by the bank: {words}", to={"reason": words}, who=WHO
             )
-        if payment.state is FileState.ANSWERED and not payment.resent:
+        if payment.state is FileState.ANSWERED and is_whole:
             await self._register.move(payment, FileEvent.CHECK, why="refused whole, nothing was paid", who=WHO)
         return await self._finished(file, words)
 
@@ -54,18 +57,20 @@ class Refusals:
         for event in (FileEvent.PARSE, FileEvent.IMPORT, FileEvent.FINISH):
             state = advance(file.direction, state, event)
             steps.append(Move("file", file.id, file.version + len(steps), {"state": state.value, "reason": words}))
-        await self._register.clerk.file(
+        receipt = await self._register.clerk.file(
             Effect(records=tuple(steps)), who=WHO, why="a refusal: its payouts were told", is_fact=True
         )
+        if not isinstance(receipt, Done):
+            raise MovedError(f"{file.name} was not finished: {receipt}")
         return await self._register.find(file.id)
 
-    async def _conclude(self, payment: FileRecord, words: str) -> None:
-        states = ["routed", "sent", "unknown"] if not payment.resent else ["sent"]
+    async def _conclude(self, payment: FileRecord, words: str, *, is_whole: bool) -> None:
+        states = ["routed", "sent", "unknown"] if is_whole else ["sent"]
         while rows := await self._open(payment, states):
-            await self._post(payment, [(p, i, self._effect(payment, p, i, words)) for p, i in rows])
+            await self._post(payment, [(p, i, self._effect(p, i, words, is_whole=is_whole)) for p, i in rows])
 
-    def _effect(self, payment: FileRecord, payout: Payout, instruction: OwnInstruction, words: str) -> Effect:
-        if payment.resent:
+    def _effect(self, payout: Payout, instruction: OwnInstruction, words: str, *, is_whole: bool) -> Effect:
+        if not is_whole:
             return results.doubted(payout, instruction, why=words)
         return results.failed(
             payout,
@@ -100,5 +105,5 @@ class Refusals:
         content = b""
         async for piece in self._archive.read(file.id):
             content = (content + piece)[: 4 * _LONGEST]
-        words = content.decode("gb18030", errors="replace")
+        words = scrub(content.decode("gb18030", errors="replace"))  # a bank may quote a card
         return "".join(letter if letter.isprintable() else " " for letter in words).strip()[:_LONGEST]

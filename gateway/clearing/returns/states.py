@@ -1,4 +1,4 @@
-"""The batch machine as a table; `docs/states-files.md` is drawn from it."""
+"""The batch machine as a table; `docs/states.md` is drawn from it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 from channels.instruction import ReturnLine
@@ -74,8 +75,18 @@ _IMPORTED = (
 _BATCHES = """
 SELECT * FROM settle_bank_return_batch
 WHERE ($1::uuid IS NULL OR channel_id = $1) AND ($2::uuid IS NULL OR file_id = $2)
-  AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR id < $4)
-ORDER BY id DESC LIMIT $5
+  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR business = $4) AND ($5::date IS NULL OR day = $5)
+  AND ($6::uuid IS NULL OR id < $6)
+ORDER BY id DESC LIMIT $7
+"""
+
+_BUSINESSES_OF_DAY = """
+SELECT DISTINCT i.business, i.unit FROM channel c
+JOIN channel o ON o.settlement_party = c.settlement_party JOIN instruction i ON i.channel_id = o.id
+WHERE c.id = $1 AND i.ask IN ('pay', 'void', 'refund') AND i.result = 'unchecked' AND i.state = 'success'
+  AND i.created_at >= $2
+  AND coalesce(i.value_on, (coalesce(i.sent_at, i.created_at) AT TIME ZONE 'Asia/Shanghai')::date) <= $3
+ORDER BY 1, 2
 """
 
 
@@ -95,16 +106,24 @@ async def batches(
     channel: UUID | None = None,
     file: UUID | None = None,
     state: BatchState | None = None,
+    business: str | None = None,
+    day: date | None = None,
     before: UUID | None = None,
     limit: int = 1000,
 ) -> Sequence[Batch]:
     """List batches, newest first; `before` continues a page."""
-    return [_batch(row) for row in await pool.fetch(_BATCHES, channel, file, state, before, limit)]
+    return [_batch(row) for row in await pool.fetch(_BATCHES, channel, file, state, business, day, before, limit)]
 
 
 async def businesses_sent(pool: Database, file: UUID) -> Sequence[tuple[str, str]]:
     """List business and unit of what went out in a payment file."""
     rows = await pool.fetch("SELECT DISTINCT business, unit FROM instruction WHERE file_id = $1 ORDER BY 1, 2", file)
+    return [(row["business"], row["unit"]) for row in rows]
+
+
+async def businesses_of_day(pool: Database, channel: UUID, *, since: datetime, day: date) -> Sequence[tuple[str, str]]:
+    """List business and unit of acquiring instructions up to a day that no file of the channel's bank spoke of yet."""
+    rows = await pool.fetch(_BUSINESSES_OF_DAY, channel, since, day)
     return [(row["business"], row["unit"]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""The money-out machine as a table; `docs/states-files.md` is drawn from it."""
+"""The money-out machine as a table; `docs/states.md` is drawn from it."""
 
 from __future__ import annotations
 

@@ -33,6 +33,10 @@ def no_keys(_subject: UUID) -> tuple[Key, ...]:
     return ()
 
 
+class NotEndedError(Exception):
+    """A request that nobody confirmed could not be ended: its timer comes again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
     """The answer to every call: the record, what the party can withdraw now, and whether it is a first answer again."""
@@ -145,7 +149,11 @@ class Withdrawals:
         known = await store.find(self._pool, timer.subject)
         if known is not None and known.state is PayoutState.CHECKED:
             effect = results.cancelled(known, None, at=self._clock.now())
-            await self._clerk.file(effect, who="system:payout", why="nobody confirmed it in time", is_fact=True)
+            receipt = await self._clerk.file(
+                effect, who="system:payout", why="nobody confirmed it in time", is_fact=True
+            )
+            if isinstance(receipt, Refused) and receipt.reason is not Reason.MOVED:
+                raise NotEndedError(receipt.detail)
         return Finished()
 
     async def _may_confirm(self, payout: Payout) -> Refused | None:

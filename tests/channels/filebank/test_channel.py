@@ -110,7 +110,7 @@ def test_a_return_file_gives_its_lines():
             "RETTILLGATE01202611220003.txt",
             FileKind(kind="ret", day=DAY, sequence=3, answers="PAYTILLGATE01202611220003.txt"),
         ),
-        ("ACQTILLGATE01202611220001.txt", FileKind(kind="acq", day=DAY, sequence=1, answers=None)),
+        ("ACQTILLGATE01202611220001.txt", FileKind(kind="acq", day=DAY, sequence=1, answers=None, is_whole_day=True)),
         ("REJTILLGATE01202611220001.txt", FileKind(kind="rej", day=DAY, sequence=1, answers=None)),
         (
             "ERRTILLGATE01202611220003.txt",

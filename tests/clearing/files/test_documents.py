@@ -1,4 +1,4 @@
-"""`docs/states-files.md` is drawn from the tables."""
+"""`docs/states.md` is drawn from the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.clearing.returns.states import BATCHES
 from gateway.payments.payout import PayoutState
 from gateway.payments.payout.states import MONEY_OUT, REPORTED
 
-PAGE = (Path(__file__).parents[3] / "docs" / "states-files.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "states.md").read_text("utf-8")
 
 
 def drawn(first: StrEnum, table: Mapping[StrEnum, Mapping[StrEnum, StrEnum]]) -> str:

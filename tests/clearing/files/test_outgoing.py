@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from channels.filebank import FileBank
 from connectors.ports import NotUploaded, Upload, UploadUnknown
 from gateway.clearing.files import FileSettings, FileState
 from gateway.payments.payout import PayoutState
@@ -291,3 +293,52 @@ async def test_cut_offs_come_by_themselves_at_their_times(house: House) -> None:
     house.clock.advance(timedelta(seconds=61))
     await house.run()
     assert await states(house) == {PayoutState.UNKNOWN}
+
+
+async def test_a_cut_off_missed_while_nobody_ran_is_made_up_for_after_the_start(house: House) -> None:
+    await house.pool.execute(
+        "UPDATE channel SET params = $2 WHERE id = $1",
+        *(house.channel, {"customer": "TILLGATE01", "cut_offs": ["11:00"]}),
+    )
+    await house.office.schedule()
+    await three(house)
+    house.clock.advance(timedelta(hours=1, minutes=5))  # 11:05 in Shanghai: the process was down at eleven
+    house.open()
+    await house.office.schedule()
+    await house.run()
+    assert await states(house) == {PayoutState.SENT}
+    due = await house.pool.fetchval("SELECT due_at FROM timer WHERE kind = 'clearing.cutoff'")
+    assert (due.day, due.hour) == (DAY.day + 1, 3)
+
+
+async def test_what_the_bank_has_answered_meanwhile_does_not_go_again(house: House) -> None:
+    await three(house)
+    house.carrier.next_puts = [lambda: UploadUnknown("cut"), lambda: NotUploaded("the bank is away")]
+    file = await house.send()
+    house.clock.advance(timedelta(seconds=31))
+    await house.run()
+    again = await house.file(file.id)
+    assert (again.state, again.resent, len(house.carrier.puts)) == (FileState.ARCHIVED, True, 2)
+    numbers = [await house.number(each) for each in house.payouts]
+    house.answer("RET", 1, *(line(place, number, place * 100_00) for place, number in enumerate(numbers, 1)))
+    await house.fetch()
+    assert await states(house) == {PayoutState.SUCCESS}
+    house.clock.advance(timedelta(seconds=31))
+    await house.run()
+    assert (await house.file(file.id)).state is FileState.ANSWERED
+    assert len(house.carrier.puts) == 2
+
+
+async def test_to_a_bank_that_would_pay_twice_an_unknown_upload_never_goes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = FileBank({"customer": "TILLGATE01"}).capabilities
+    monkeypatch.setattr(FileBank, "capabilities", dataclasses.replace(able, dedupes_by_number=False))
+    await three(house)
+    house.carrier.next_puts = [lambda: UploadUnknown("cut")]
+    file = await house.send()
+    for _ in range(3):
+        house.clock.advance(timedelta(minutes=6))
+        await house.run()
+    assert (await house.file(file.id)).state is FileState.UPLOAD_UNKNOWN
+    assert house.carrier.puts == [file.name]

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from channels.instruction import Approved, Declined
+from gateway.clearing.reconciliation import How
 from gateway.clearing.returns.model import BatchState
-from gateway.journal import Move
+from gateway.journal import Move, Refused
+from gateway.ledger import Account, Leg, Purpose
 from tests.clearing.files.house import House, line
+from tests.clearing.reconciliation.test_example_7 import owned_by
 
 NUMBER = "20261122000000000777"
 
@@ -194,3 +197,23 @@ async def test_many_lines_become_few_transfers_that_list_them(house: House) -> N
     )
     assert [row["lines"] for row in transfers] == [3, 3, 1]
     assert await house.balance(house.due()) == -700
+
+
+async def test_what_its_owner_approved_after_the_file_is_settled_not_paid_a_second_time(house: House) -> None:
+    merchant = await house.agent("M")
+    instruction = await house.operation(NUMBER, 100, state="sent")
+    house.answer("ACQ", 1, line(1, NUMBER, 100, business="ACQUIRING", kind="P"))
+    (file,) = await house.fetch()
+    (difference,) = await house.office.differences((await house.batch_of(file)).id)
+    assert difference.suspense_minor == -100
+    await owned_by(house, instruction, merchant)
+    version = (await house.instruction(instruction))["version"]
+    available = Account(merchant, "CNY", Purpose.AVAILABLE)
+    await house.post(
+        records=(Move("instruction", instruction, version, {"state": "success"}),),
+        postings=(house.transfer(Leg(house.due(), 100), Leg(available, -100)),),
+    )
+    resolved = await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator")
+    assert not isinstance(resolved, Refused), resolved
+    assert (await house.has(merchant), await house.balance(house.due())) == (100, 0)
+    assert await house.balance(house.suspense("diff")) == 0

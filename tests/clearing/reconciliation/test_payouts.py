@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -228,3 +229,57 @@ async def test_a_difference_is_resolved_once(house: House) -> None:
     assert isinstance(await house.office.resolve(house.ids.new(), how=How.GIVE_BACK, who="operator"), Refused)
     assert await house.balance(house.suspense("diff")) == 0
     assert await house.trial() == 0
+
+
+@pytest.mark.parametrize("how", [How.NOT_PAID, How.PAID, None])
+async def test_a_word_that_decides_nothing_leaves_a_payout_to_the_next_file_or_a_person(
+    house: House, how: How | None
+) -> None:
+    agent, (payout,), (number,) = await sent(house, 500_00)
+    had, bank = await house.has(agent), await house.balance(house.bank)
+    house.answer("REJ", 1, line(1, number, 490_00, state="R"))
+    (file,) = await house.fetch()
+    assert (await house.payout(payout)).state is PayoutState.SENT
+    (difference,) = await house.office.differences((await house.batch_of(file)).id)
+    if how is None:
+        house.answer("RET", 1, line(1, number, 500_00))
+        (later,) = await house.fetch()
+        assert (await house.batch_of(later)).state is BatchState.BALANCED
+    resolved = await house.office.resolve(difference.id, how=how or How.FOUND_LATER, who="operator")
+    assert isinstance(resolved, Difference), resolved
+    was_paid = how is not How.NOT_PAID
+    assert (await house.payout(payout)).state is (PayoutState.SUCCESS if was_paid else PayoutState.FAILED)
+    assert await house.balance(house.bank) == bank - (500_00 if was_paid else 0)
+    assert await house.has(agent) == had + (0 if was_paid else 501_00)
+    assert await house.balance(house.transit) == 0
+    assert await house.balance(house.suspense("diff")) == 0
+
+
+async def test_two_differences_resolved_at_once_are_both_answered_and_close_their_batch(house: House) -> None:
+    _, _, numbers = await sent(house, 500_00, 600_00)
+    house.answer("RET", 1, line(1, numbers[0], 490_00), line(2, numbers[1], 590_00))
+    (file,) = await house.fetch()
+    batch = await house.batch_of(file)
+    both = await house.office.differences(batch.id)
+    answers = await asyncio.gather(
+        *(house.office.resolve(each.id, how=How.GIVE_BACK, who=f"operator:{n}") for n, each in enumerate(both))
+    )
+    assert all(isinstance(each, Difference) for each in answers)
+    assert (await house.batch_of(file)).state is BatchState.CLOSED
+
+
+async def test_what_came_back_meanwhile_is_not_given_to_its_owner_twice(house: House) -> None:
+    agent, (payout,), (number,) = await sent(house, 500_00)
+    house.answer("RET", 1, line(1, number, 500_00))
+    await house.fetch()
+    house.answer("RET", 2, line(1, number, 500_00, state="F", code="05"))
+    (file,) = await house.fetch()
+    (difference,) = await house.office.differences((await house.batch_of(file)).id)
+    house.answer("REJ", 1, line(1, number, 500_00, state="R"))
+    await house.fetch()
+    assert (await house.payout(payout)).state is PayoutState.RETURNED
+    had = await house.has(agent)
+    assert isinstance(await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator"), Refused)
+    given = await house.office.resolve(difference.id, how=How.GIVE_BACK, who="operator")
+    assert isinstance(given, Difference)
+    assert (await house.has(agent), await house.balance(house.suspense("diff"))) == (had, 0)

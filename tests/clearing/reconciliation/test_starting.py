@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.clearing.files import FileSettings, FileState
 from gateway.clearing.returns.model import Batch, BatchEvent, BatchState
 from gateway.clearing.returns.states import BATCHES, NotAllowedError, advance
-from gateway.journal import Refused
+from gateway.journal import Key, Refused
 from gateway.kernel.reasons import Reason
 from gateway.payments.payout import PayoutState
 from gateway.tasks import Timer
@@ -77,6 +77,34 @@ async def test_a_second_start_is_refused_while_it_runs_and_after(house: House) -
     unknown = await house.office.reconcile(house.ids.new(), who="operator")
     assert isinstance(unknown, Refused)
     assert unknown.reason is Reason.NOT_FOUND
+
+
+async def test_a_repeated_start_is_answered_as_the_first_one_was(house: House) -> None:
+    batch = await by_hand(house)
+
+    def key(digest: bytes) -> tuple[Key, ...]:
+        expires_at = house.clock.now() + timedelta(days=1)
+        return (
+            Key(
+                scope="api",
+                name="k1",
+                digest=digest,
+                digest_version=1,
+                subject=batch.id,
+                expires_at=expires_at,
+                refusal=Reason.KEY_REUSED,
+            ),
+        )
+
+    assert isinstance(await house.office.reconcile(batch.id, who="operator", keys=key(b"a")), Batch)
+    assert isinstance(await house.office.reconcile(batch.id, who="operator", keys=key(b"a")), Batch)
+    await house.run()
+    again = await house.office.reconcile(batch.id, who="operator", keys=key(b"a"))
+    assert isinstance(again, Batch)
+    assert again.state is BatchState.BALANCED
+    other = await house.office.reconcile(batch.id, who="operator", keys=key(b"b"))
+    assert isinstance(other, Refused)
+    assert other.reason is Reason.KEY_REUSED
 
 
 async def test_an_earlier_start_than_the_import_is_refused(house: House) -> None:

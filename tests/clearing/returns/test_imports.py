@@ -157,6 +157,71 @@ async def test_a_refusal_after_a_second_upload_of_unknown_fate_concludes_nothing
     assert (await house.file(payment.id)).state is FileState.CHECKED
 
 
+async def test_a_refusal_beside_an_answer_line_by_line_is_of_another_copy(house: House) -> None:
+    await sent(house)
+    numbers = [await house.number(each) for each in house.payouts]
+    house.answer("RET", 1, line(1, numbers[0], 100_00))
+    await house.fetch()
+    assert await states(house) == [PayoutState.SUCCESS, PayoutState.UNKNOWN, PayoutState.UNKNOWN]
+    refusal(house)
+    (file,) = await house.fetch()
+    assert file.state is FileState.DONE
+    assert await states(house) == [PayoutState.SUCCESS, PayoutState.UNKNOWN, PayoutState.UNKNOWN]
+    house.answer("RET", 2, line(1, numbers[1], 200_00), line(2, numbers[2], 300_00))
+    await house.fetch()
+    assert await states(house) == [PayoutState.SUCCESS] * 3
+    assert await house.balance(house.suspense("diff")) == 0
+
+
+async def test_a_card_that_a_refusal_quotes_is_not_kept_in_the_clear(house: House) -> None:
+    await sent(house)
+    house.put(f"ERR{CUSTOMER}{DAY:%Y%m%d}0001.txt", b"line 1: account 6222021234567890123 is closed\r\n")
+    (file,) = await house.fetch()
+    assert file.reason.startswith("line 1: account ")
+    assert "6222021234567890123" not in file.reason
+    found = await house.pool.fetchval("SELECT count(*) FROM journal_event WHERE why LIKE '%6222021234567890123%'")
+    assert found == 0
+
+
+async def test_a_day_without_a_line_is_done_and_says_what_is_missing(house: House) -> None:
+    house.answer("ACQ", 1)
+    (quiet,) = await house.fetch()
+    assert quiet.state is FileState.DONE
+    assert await house.office.list_batches(file=quiet.id) == []
+    ours = await house.operation(NUMBERS[0], 100)
+    house.clock.advance(timedelta(minutes=1))
+    house.answer("ACQ", 2)
+    (file,) = await house.fetch()
+    batch = await house.batch_of(file)
+    assert (batch.missing, batch.own_minor, batch.state) == (1, 100, BatchState.NOT_BALANCED)
+    assert (await house.instruction(ours))["result"] == "missing_at_bank"
+    assert (await house.file(file.id)).state is FileState.DONE
+    house.answer("REJ", 1)
+    (returns,) = await house.fetch()
+    assert returns.state is FileState.DONE
+
+
+async def test_a_unit_that_is_no_currency_is_quarantined_before_anything_is_posted(house: House) -> None:
+    await sent(house)
+    number = await house.number(house.payouts[0])
+    content = document("RET", 1, [line(1, number, 100_00)])
+    for sequence, unit in enumerate((b"XQZ", "元".encode("gb18030") + b"1"), 1):
+        house.put(f"RET{CUSTOMER}{DAY:%Y%m%d}{sequence:04d}.txt", content.replace(b"CNYRET", unit + b"RET"))
+    files = await house.fetch()
+    assert {(file.state, file.reason) for file in files} == {
+        (FileState.QUARANTINED, "the unit is no currency that we keep")
+    }
+    assert await states(house) == [PayoutState.SENT] * 3
+
+
+async def test_a_file_of_countless_businesses_is_quarantined(house: House) -> None:
+    numbers = [f"2026112200009{number:07d}" for number in range(101)]
+    lines = [line(place, number, 5, business=f"B{place}") for place, number in enumerate(numbers, 1)]
+    house.answer("REJ", 1, *lines)
+    (file,) = await house.fetch()
+    assert (file.state, file.reason) == (FileState.QUARANTINED, "more businesses than a file can hold")
+
+
 async def test_a_refusal_of_a_file_that_is_not_ours_or_not_sent_is_quarantined(house: House) -> None:
     refusal(house, 9)
     (stranger,) = await house.fetch()

@@ -165,6 +165,35 @@ async def test_a_folder_that_cannot_be_listed_says_so(house: House) -> None:
         await house.office.fetch(house.channel, who="operator")
 
 
+async def test_fetching_goes_on_however_long_the_bank_is_away(house: House) -> None:
+    await house.pool.execute(
+        "UPDATE channel SET params = $2 WHERE id = $1",
+        *(house.channel, {"customer": CUSTOMER, "fetch_every_s": 60}),
+    )
+    await house.office.schedule()
+    (house.folder / "out").rmdir()
+    for _ in range(25):
+        await house.run()
+        house.clock.advance(timedelta(minutes=6))
+    (house.folder / "out").mkdir()
+    house.put(NAME, acquired())
+    await house.pool.execute("UPDATE channel SET state = 'off' WHERE id = $1", house.channel)
+    for _ in range(25):
+        await house.run()
+        house.clock.advance(timedelta(minutes=6))
+    assert await rows(house) == 0
+    await house.pool.execute("UPDATE channel SET state = 'on' WHERE id = $1", house.channel)
+    await house.run()
+    assert await rows(house) == 1
+
+
+async def test_a_name_in_foreign_digits_stops_nothing(house: House) -> None:
+    strange = NAME.replace(f"{DAY:%Y%m%d}", "".join(chr(0xFF10 + int(digit)) for digit in f"{DAY:%Y%m%d}"))
+    house.put(strange, acquired())
+    house.put(NAME, acquired())
+    assert [file.name for file in await house.fetch()] == [NAME]
+
+
 async def test_a_file_too_large_is_recorded_without_its_content(house: House) -> None:
     house.settings = FileSettings(file_most_bytes=300, piece_bytes=64)
     house.open()
