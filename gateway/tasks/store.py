@@ -63,6 +63,18 @@ async def take(
     return sorted((Timer(**row) for row in rows), key=lambda timer: timer.due_at)
 
 
+async def renew(pool: Pool, timer: Timer, *, lease_until: datetime) -> bool:
+    """Keep `timer` until `lease_until`; False where it was taken again or armed anew since."""
+    done = await pool.execute(
+        "UPDATE timer SET lease_until = $4 WHERE kind = $1 AND subject = $2 AND fence = $3 AND state = 'taken'",
+        timer.kind,
+        timer.subject,
+        timer.fence,
+        lease_until,
+    )
+    return done == "UPDATE 1"
+
+
 async def finish(pool: Pool, timer: Timer) -> bool:
     """End `timer`; False where it was taken again or armed anew since."""
     done = await pool.execute(

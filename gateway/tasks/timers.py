@@ -16,6 +16,7 @@ from gateway.tasks.model import Again, Finished, Handler, Outcome, Timer
 from gateway.tasks.store import Pool
 
 _log = structlog.get_logger(__name__)
+_RENEWALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,15 @@ class BackOff:
         return min(self.most, self.first * (1 << doublings))
 
 
+class LeaseLostError(Exception):
+    """Somebody else has taken the timer, or it was taken too often without a word of how it went."""
+
+
 class Timers:
     """Runs the handlers of due timers, at most `concurrency` at a time; any number of workers share the timers.
 
-    A handler that runs longer than `lease` is cancelled and counts as failed. `back_off` is by kind; other kinds take
+    A lease is renewed while its handler works; one that works longer than `longest` is cancelled and counts as failed.
+    `back_off` is by kind; other kinds take
     the default. `nudge()` makes it look at once; without it every `poll`. `noted` is told (kind, outcome) of every run,
     the outcome being finished, again or failed.
     """
@@ -55,10 +61,11 @@ class Timers:
         concurrency: int = 32,
         back_off: Mapping[str, BackOff] | None = None,
         otherwise: BackOff | None = None,
+        longest: timedelta = timedelta(hours=1),
         noted: Callable[[str, str], None] | None = None,
     ) -> None:
         self._pool, self._clock, self._handlers, self._owner = pool, clock, dict(handlers), owner
-        self._lease, self._poll, self._concurrency = lease, poll, concurrency
+        self._lease, self._poll, self._concurrency, self._longest = lease, poll, concurrency, longest
         self._back_off, self._otherwise = dict(back_off or {}), otherwise or BackOff()
         self._noted = noted
         self._running: set[asyncio.Task[None]] = set()
@@ -121,13 +128,48 @@ class Timers:
         )
 
     async def _handle(self, timer: Timer) -> None:
+        if timer.tries > self._policy(timer).tries:
+            # It was taken this often and never told how it went: what it does ends the processes that try it.
+            await self._end(timer, LeaseLostError())
+            return
         try:
-            async with asyncio.timeout(self._lease.total_seconds()):
-                outcome = await self._handlers[timer.kind](timer)
+            outcome = await self._kept(timer)
         except Exception as error:  # noqa: BLE001 - whatever a handler meets, its timer is tried again
             await self._end(timer, error)
         else:
             await self._end(timer, outcome)
+
+    async def _kept(self, timer: Timer) -> Outcome:
+        """Run the handler while its lease is renewed. Raises LeaseLostError where somebody else has taken the timer."""
+        work = asyncio.ensure_future(self._handlers[timer.kind](timer))
+        keeper = asyncio.create_task(self._renew(timer, work), name=f"lease {timer.kind}")
+        try:
+            async with asyncio.timeout(self._longest.total_seconds()):
+                return await work
+        except asyncio.CancelledError:
+            if keeper.done() and not keeper.cancelled():
+                raise LeaseLostError from None
+            raise
+        finally:
+            keeper.cancel()
+            work.cancel()
+            await asyncio.gather(keeper, work, return_exceptions=True)
+
+    async def _renew(self, timer: Timer, work: asyncio.Future[Outcome]) -> None:
+        """Renew the lease for as long as nobody else has the timer, then stop the work."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / _RENEWALS)
+            try:
+                is_ours = await store.renew(self._pool, timer, lease_until=self._clock.now() + self._lease)
+            except Exception as error:  # noqa: BLE001 - the books are away; the lease may run out meanwhile
+                _log.warning("lease not renewed", kind=timer.kind, error=type(error).__name__)
+                continue
+            if not is_ours:
+                work.cancel()
+                return
+
+    def _policy(self, timer: Timer) -> BackOff:
+        return self._back_off.get(timer.kind, self._otherwise)
 
     async def _end(self, timer: Timer, outcome: Outcome | Exception) -> None:
         try:
@@ -149,7 +191,7 @@ class Timers:
                 assert_never(outcome)
 
     async def _fail(self, timer: Timer, error: Exception) -> None:
-        policy = self._back_off.get(timer.kind, self._otherwise)
+        policy = self._policy(timer)
         # The text of an error may quote a card or a name: its class is enough to find it in the masked log.
         reason = type(error).__name__
         _log.warning("timer failed", kind=timer.kind, subject=str(timer.subject), tries=timer.tries, exc_info=error)

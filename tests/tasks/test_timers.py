@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,6 +124,8 @@ async def test_a_lease_that_ran_out_is_taken_and_the_late_one_ends_nothing(world
     )
     assert (quick.fence > slow.fence, quick.tries) == (True, 2)
     later = NOW + timedelta(days=1)
+    assert not await store.renew(world.pool, slow, lease_until=later)
+    assert await store.renew(world.pool, quick, lease_until=world.clock.now() + timedelta(seconds=10))
     assert not await store.finish(world.pool, slow)
     assert not await store.arm_again(world.pool, slow, due_at=later)
     assert not await store.back_off(world.pool, slow, due_at=later, error="x")
@@ -166,7 +168,7 @@ async def test_ended_and_armed_while_its_handler_runs(world: World) -> None:
     assert await world.left() == 1
 
 
-async def test_a_handler_over_its_lease_is_cancelled_and_tried_again(world: World) -> None:
+async def test_a_handler_that_never_ends_is_cancelled_and_tried_again(world: World) -> None:
     await world.arm(world.new())
 
     async def hangs(timer: Timer) -> Outcome:
@@ -174,9 +176,50 @@ async def test_a_handler_over_its_lease_is_cancelled_and_tried_again(world: Worl
         await asyncio.Event().wait()
         raise AssertionError
 
-    await world.timers(handlers={"ask": hangs}, lease=timedelta(milliseconds=30)).run_due()
+    await world.timers(handlers={"ask": hangs}, longest=timedelta(milliseconds=30)).run_due()
     (standing,) = await waiting(world.pool)
     assert (standing.state, standing.last_error) == ("armed", "TimeoutError")
+
+
+async def test_a_lease_is_renewed_for_as_long_as_the_handler_works(world: World) -> None:
+    await world.arm(world.new())
+    seen: list[datetime] = []
+
+    async def works(_timer: Timer) -> Outcome:
+        async with asyncio.timeout(10):
+            while len(set(seen)) < 3:  # the clock of the leases moves on with every look
+                world.clock.advance(timedelta(milliseconds=10))
+                seen.append(await world.pool.fetchval("SELECT lease_until FROM timer"))
+        return Finished()
+
+    assert await world.timers(handlers={"ask": works}, lease=timedelta(milliseconds=60)).run_due() == 1
+    assert await world.left() == 0
+
+
+async def test_a_handler_whose_timer_was_taken_by_another_is_stopped_and_ends_nothing(world: World) -> None:
+    subject = world.new()
+    await world.arm(subject)
+    stopped = asyncio.Event()
+
+    async def works(_timer: Timer) -> Outcome:
+        await world.pool.execute("UPDATE timer SET fence = nextval('timer_fence'), owner = 'other'")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        raise AssertionError
+
+    await world.timers(handlers={"ask": works}, lease=timedelta(milliseconds=30)).run_due()
+    assert stopped.is_set()
+    assert [(one.state, one.owner) for one in await waiting(world.pool)] == [("taken", "other")]
+
+
+async def test_what_was_taken_too_often_without_a_word_is_put_before_a_person(world: World) -> None:
+    await world.arm(world.new())
+    await world.pool.execute("UPDATE timer SET tries = 3")
+    await world.timers(otherwise=BackOff(tries=3)).run_due()
+    assert world.handled == []
+    assert [one.last_error for one in await parked(world.pool)] == ["LeaseLostError"]
 
 
 class Running:
