@@ -29,12 +29,13 @@ ENV PATH=/opt/tillgate/bin:$PATH \
     TILLGATE_HTTP__PORT=8080 \
     TILLGATE_TERMINALS__LISTENERS='[{"dialect": "cups", "host": "0.0.0.0", "port": 8583}]'
 USER 10001:10001
-# Relative folders of the settings (books, keys, files) lie here.
+# Relative folders of the settings (master keys) lie here.
 WORKDIR /var/lib/tillgate
 VOLUME /var/lib/tillgate
 EXPOSE 8080 8583
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['TILLGATE_HTTP__PORT']}/health/live\", timeout=2)"]
+# Needs TILLGATE_DATABASE__DSN and TILLGATE_HTTP__PUBLIC_ADDRESS; run `migrate` once before.
 ENTRYPOINT ["tillgate"]
-CMD ["up"]
+CMD ["serve"]

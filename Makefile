@@ -48,11 +48,6 @@ static: $(VENV)/.tests ## format, lint and strict types alone
 format: $(VENV)/.tests ## format the sources
 	@$(BIN)/ruff format $(SOURCES)
 
-.PHONY: bench
-bench: $(VENV)/.runtime ## all benchmarks: a table here, JSON in build/bench.json
-	@mkdir -p build
-	@$(BIN)/tillgate bench all --json build/bench.json $(ARGS)
-
 .PHONY: prove
 prove: $(VENV)/.tests system-parts ## the promises at their full counts, PART=n for one part; JSON in build/prove.json
 	@$(BIN)/pytest --prove $(PART) $(ARGS)

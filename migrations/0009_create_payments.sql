@@ -62,7 +62,8 @@ CREATE INDEX operation_open ON operation (state, answer_by) WHERE state IN ('cre
 CREATE TABLE payment_exception (
     id uuid PRIMARY KEY,
     kind text NOT NULL
-        CHECK (kind IN ('reversal_refused', 'lane_expired', 'never_answered', 'late_answer_differs', 'hold_lost')),
+        CHECK (kind IN ('reversal_refused', 'lane_expired', 'never_answered', 'late_answer_differs', 'hold_lost',
+                        'told_98_stands')),
     operation_id uuid NOT NULL,
     instruction_id uuid,
     detail text NOT NULL,

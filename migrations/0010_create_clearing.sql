@@ -74,7 +74,8 @@ CREATE INDEX instruction_open ON instruction (channel_id, communication)
     WHERE communication IN ('waiting', 'in_file', 'sending', 'sent', 'acknowledged', 'no_answer');
 CREATE INDEX instruction_owner ON instruction (owner_id);
 CREATE INDEX instruction_original ON instruction (original_id) WHERE original_id IS NOT NULL;
-CREATE INDEX instruction_file ON instruction (file_id) WHERE file_id IS NOT NULL;
+CREATE INDEX instruction_waiting ON instruction (channel_id, number) WHERE communication = 'waiting';
+CREATE INDEX instruction_file ON instruction (file_id, number) WHERE file_id IS NOT NULL;
 
 -- Whoever keeps channels or openings in memory asks this number whether they still hold.
 INSERT INTO generation (name, number) VALUES ('channels', 1) ON CONFLICT (name) DO NOTHING;

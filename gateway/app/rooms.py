@@ -166,7 +166,15 @@ def _journal(settings: Settings, around: Surroundings) -> Journal:
 def _registry(
     settings: Settings, around: Surroundings, *, keystore: KeyStore, register: KeyRegister, meter: ConnectorMeter
 ) -> Registry:
-    lines = Lines(keystore=keystore, register=register, meter=meter, clock=around.clock, settings=settings.clearing)
+    # a door never has more under way than this, so a bank is never spared for want of a place
+    lines = Lines(
+        keystore=keystore,
+        register=register,
+        meter=meter,
+        clock=around.clock,
+        settings=settings.clearing,
+        at_once=settings.terminals.in_flight_most,
+    )
     return Registry(
         read=lambda: clearing.network(around.pool),
         generation_of=lambda: clearing.generation(around.pool),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -36,7 +35,7 @@ from gateway.fees import FeeDesk, RateKind, Taker, Terms
 from gateway.kernel.clock import Clock, SystemClock
 from gateway.kernel.ids import Ids, UuidSevens, show
 from gateway.kernel.postgres.pool import Database, open_pool
-from gateway.kernel.randomness import Randomness, SystemRandomness
+from gateway.kernel.randomness import Randomness, SeededRandomness, SystemRandomness
 from gateway.kernel.settings import Settings
 from gateway.keys import KeyKind, KeyRegister, KeyStore
 from gateway.merchants.onboard import Onboarding
@@ -44,6 +43,7 @@ from gateway.parties import PLATFORM, Kind, WithdrawalPasswords
 from gateway.sandbox.payees import PAYEES, WITHDRAWAL_PASSWORD
 
 WHO = "system:sandbox"
+CLIENTS = "clients.json"
 SIGNING_KEY = "channel.sandbox-bank"
 _TERMINALS_PER_MERCHANT = 2
 _TMK_LENGTH = 16
@@ -93,13 +93,14 @@ class Seeding:
         self._bank = bank
         self._clock = clock
         self._ids = ids
-        self._drawn = random.Random(seed)  # noqa: S311 - the sandbox is a seeded world
-        self._secrets = _Secrets(folder / "clients.json")
+        self._drawn = SeededRandomness(seed)
+        self._secrets = _Secrets(folder / CLIENTS)
         self._keys: KeyStore = open_keystore(settings, randomness)
         self._onboarding = Onboarding(pool=pool, keys=self._keys, clock=clock, ids=ids, who=WHO)
 
     async def run(self) -> Seeded:
         """Take everything on; what is there already stays as it is."""
+        self._secrets.save()
         agents = await self._agents()
         merchants = await self._merchants(agents["agent.Y"])
         await self._fees(merchants)
@@ -110,7 +111,6 @@ class Seeding:
         terminals = await self._terminals(merchants)
         parties = {**agents, **{f"merchant.{code}": id_ for code, id_ in merchants.items()}}
         keys = await self._api_keys(parties)
-        self._secrets.save()
         return Seeded(
             terminals=terminals,
             keys=keys,
@@ -239,7 +239,7 @@ class Seeding:
         for place, seeded in enumerate(_MERCHANTS):
             for which in range(_TERMINALS_PER_MERCHANT):
                 number = f"{10_000_001 + place * _TERMINALS_PER_MERCHANT + which}"
-                tmk = self._secrets.find_or(f"tmk/{number}", lambda: self._drawn.randbytes(_TMK_LENGTH).hex().upper())
+                tmk = self._secrets.find_or(f"tmk/{number}", lambda: self._drawn.octets(_TMK_LENGTH).hex().upper())
                 block = await self._keys.load(KeyKind.TERMINAL_MASTER, bytes.fromhex(tmk))
                 await self._onboarding.terminal(
                     number=number, merchant=merchants[seeded.code], tmk=block, family="pos", serial=f"SN{number}"

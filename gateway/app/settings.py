@@ -35,15 +35,14 @@ def road_settings(settings: Settings) -> RoadSettings:
 
 
 def file_settings(settings: Settings) -> FileSettings:
-    """How files are handled; looking again for what is not known follows how often folders are listed."""
+    """How files are handled; what is not in a bank's folder at several looks never arrived."""
     section = settings.files
-    every = timedelta(seconds=section.list_every_s)
+    again = timedelta(seconds=section.look_again_s)
     return FileSettings(
         piece_bytes=section.piece_bytes,
         file_most_bytes=section.file_most_bytes,
-        look_again=min(every, timedelta(seconds=5)),
-        try_again=min(every, timedelta(seconds=30)),
-        absent_is_final_after=min(every * _FILE_LOOKS, timedelta(seconds=30)),
+        try_again=again,
+        absent_is_final_after=again * _FILE_LOOKS,
     )
 
 
@@ -59,13 +58,13 @@ def journal_settings(settings: Settings) -> JournalSettings:
     )
 
 
-def web_settings(settings: Settings) -> WebSettings:
-    """Limits of the HTTP doors."""
+def web_settings(settings: Settings, *, public_address: str) -> WebSettings:
+    """Limits of the HTTP doors, which clients call at `public_address`."""
     section = settings.http
     return WebSettings(
-        public_address=section.public_address.rstrip("/"),
+        public_address=public_address,
         signature_window=timedelta(seconds=section.signature_window_s),
-        requests_per_s=int(section.requests_per_s),
+        requests_per_s=max(1, round(section.requests_per_s)),
         burst=section.burst,
         body_most=section.body_most,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+from gateway.clearing import store as clearing
 from gateway.journal import Cursor, Happened
 from gateway.kernel.postgres.pool import Database
+from gateway.ledger import store as ledger
 from gateway.parties import PLATFORM, Scope
 
 _EVENTS = """
@@ -41,12 +42,14 @@ def _happened(fields: dict[str, Any]) -> Happened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What is counted in the database, by labels."""
+class Counts:
+    """What is counted in the database: each row its labels, then its figures; ages in seconds."""
 
-    imbalance: dict[str, int]
+    imbalance: list[tuple[str, int]]
     payments: list[tuple[str, str, int]]
     unknown: list[tuple[str, int, float]]
+    lanes: list[tuple[str, int, float]]
+    cut_offs: list[tuple[str, float]]
     files: list[tuple[str, str, int]]
     quarantined: list[tuple[str, int]]
     differences: list[tuple[str, int]]
@@ -54,38 +57,11 @@ class Figures:
     terminals: list[tuple[str, int]]
 
 
-_IMBALANCE = "SELECT unit, sum(amount_minor)::bigint AS total FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id GROUP BY unit"
-_PAYMENTS = """
-SELECT kind, state, count(*) FROM operation GROUP BY kind, state
-UNION ALL SELECT kind, state, count(*) FROM payout GROUP BY kind, state
-"""
-_UNKNOWN = """
-SELECT kind, count(*), extract(epoch FROM now() - min(occurred_at))::float8 AS age
-FROM operation WHERE state IN ('unknown', 'reversing') GROUP BY kind
-UNION ALL SELECT kind, count(*), extract(epoch FROM now() - min(created_at))::float8
-FROM payout WHERE state = 'unknown' GROUP BY kind
-"""
-
-
-async def figures(pool: Database) -> Figures:
-    """Count what metrics show."""
-    rows = {name: await pool.fetch(sql) for name, sql in _QUERIES.items()}
-    return Figures(
-        imbalance={row["unit"]: row["total"] for row in rows["imbalance"]},
-        payments=[tuple(row) for row in rows["payments"]],
-        unknown=[tuple(row) for row in rows["unknown"]],
-        files=[tuple(row) for row in rows["files"]],
-        quarantined=[tuple(row) for row in rows["quarantined"]],
-        differences=[tuple(row) for row in rows["differences"]],
-        timers=[tuple(row) for row in rows["timers"]],
-        terminals=[tuple(row) for row in rows["terminals"]],
-    )
-
-
-_QUERIES = {
-    "imbalance": _IMBALANCE,
-    "payments": _PAYMENTS,
-    "unknown": _UNKNOWN,
+_COUNTS = {
+    "payments": """
+        SELECT kind, state, count(*) FROM operation GROUP BY kind, state
+        UNION ALL SELECT kind, state, count(*) FROM payout GROUP BY kind, state
+        """,
     "files": "SELECT direction, state, count(*) FROM file GROUP BY direction, state",
     "quarantined": """
         SELECT c.code, count(*) FROM file f JOIN channel c ON c.id = f.channel_id
@@ -95,6 +71,33 @@ _QUERIES = {
     "timers": "SELECT kind, state, count(*) FROM timer GROUP BY kind, state",
     "terminals": "SELECT state, count(*) FROM terminal GROUP BY state",
 }
+_AGES = {
+    "unknown": """
+        SELECT kind, count(*), extract(epoch FROM $1 - min(occurred_at))::float8
+        FROM operation WHERE state IN ('unknown', 'reversing') GROUP BY kind
+        UNION ALL SELECT kind, count(*), extract(epoch FROM $1 - min(created_at))::float8
+        FROM payout WHERE state = 'unknown' GROUP BY kind
+        """,
+    "cut_offs": """
+        SELECT c.code, greatest(extract(epoch FROM t.due_at - $1), 0)::float8
+        FROM timer t JOIN channel c ON c.id = t.subject WHERE t.kind = 'clearing.cutoff'
+        """,
+}
+
+
+async def counts(pool: Database, *, now: datetime) -> Counts:
+    """Count what metrics show."""
+    rows: dict[str, list[Any]] = {
+        "imbalance": list((await ledger.trial_balance(pool)).items()),
+        "lanes": [
+            (lane.channel, lane.depth, (now - lane.oldest).total_seconds()) for lane in await clearing.lanes(pool)
+        ],
+    }
+    for name, sql in _COUNTS.items():
+        rows[name] = [tuple(row) for row in await pool.fetch(sql)]
+    for name, sql in _AGES.items():
+        rows[name] = [tuple(row) for row in await pool.fetch(sql, now)]
+    return Counts(**rows)
 
 
 async def settled_by_number(pool: Database) -> dict[str, dict[str, Any]]:
@@ -121,17 +124,14 @@ async def strangers(pool: Database) -> dict[str, int]:
     return {row["number"]: row["file_minor"] for row in rows}
 
 
-async def bank_balances(pool: Database, party: UUID) -> dict[str, int]:
-    """Return what the books say lies on a bank account, by unit."""
-    rows = await pool.fetch(
-        """
-        SELECT a.unit, sum(e.amount_minor)::bigint AS total
-        FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
-        WHERE a.party = $1 AND a.purpose = 'cash' GROUP BY a.unit
-        """,
-        party,
-    )
-    return {row["unit"]: row["total"] for row in rows}
+async def answer(pool: Database) -> None:
+    """Return when the database answers."""
+    await pool.fetchval("SELECT 1")
+
+
+async def has_merchants(pool: Database) -> bool:
+    """Tell whether a database has been put to use."""
+    return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM merchant)"))
 
 
 @dataclass(frozen=True, slots=True)

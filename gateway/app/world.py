@@ -6,6 +6,7 @@ JSON (`docs/sandbox.md`); nothing of it is for production.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.app import store
 from gateway.app.authority import ServerCertificate, server_certificate
 from gateway.app.children import Child
-from gateway.app.seed import Seeded, seed_world
+from gateway.app.seed import CLIENTS, Seeded, seed_world
 from gateway.kernel.clock import Clock
 from gateway.kernel.postgres.embedded import EmbeddedPostgres
 from gateway.kernel.postgres.migrate import migrate
+from gateway.kernel.postgres.pool import open_pool
 from gateway.kernel.settings import load_settings
 from gateway.sandbox.cards import CARDS
 
@@ -28,12 +31,16 @@ CUSTOMER = "TILLGATE01"
 _PORTS = ("terminals", "terminals_tls", "http")
 
 
+class WorldError(Exception):
+    """The world cannot be built in this folder; the text says why and what to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSettings:
     """Where the world lies and what it is like.
 
     `quick` shortens every patience, so that a whole business day passes in minutes; `fault_socket` is told every fault
-    point of gateway and bank. A `dsn` replaces the embedded server.
+    point of gateway and bank. A `dsn` replaces the embedded server, whose programs are looked for in `binaries` first.
     """
 
     directory: Path
@@ -41,6 +48,7 @@ class WorldSettings:
     quick: bool = True
     fault_socket: str = ""
     dsn: str = ""
+    binaries: Path | None = None
 
 
 class World:
@@ -53,7 +61,7 @@ class World:
         self._folder = settings.directory
         self._bank_folder = self._folder / "bank"
         self._gateway_folder = self._folder / "gateway"
-        self.postgres = EmbeddedPostgres(directory=self._folder / "postgres", clock=clock)
+        self.postgres = EmbeddedPostgres(directory=self._folder / "postgres", binaries=settings.binaries, clock=clock)
         self.bank = Child(
             name="bank",
             module="gateway.sandbox.bank",
@@ -64,7 +72,7 @@ class World:
         self.gateway = Child(
             name="gateway",
             module="gateway.cli",
-            arguments=["serve", "--config", str(self._config), "--ready", str(self._gateway_folder / "ready.json")],
+            arguments=self._gateway_arguments(),
             folder=self._gateway_folder,
             clock=clock,
         )
@@ -81,14 +89,13 @@ class World:
         dsn = self._settings.dsn or await self.postgres.start()
         self._say("PostgreSQL answers")
         await migrate(dsn, clock=self._clock)
+        if self._settings.dsn:
+            await self._refuse_foreign(dsn)
         self._say("the database is up to date")
         bank = await self.bank.start()
         self._say("the sandbox bank answers")
         certificate = server_certificate(self._folder / "tls", self._clock)
-        self._write_settings(certificate)
-        self.gateway.environment = {"TILLGATE_DATABASE__DSN": dsn}
-        settings = load_settings([self._config], self.gateway.environment)
-        seeded = await seed_world(dsn, settings=settings, bank=bank, seed=self._settings.seed, folder=self._folder)
+        seeded = await self._seed(dsn, bank, certificate)
         self._say("the sandbox is seeded")
         ready = await self.gateway.start()
         self._say("the gateway answers")
@@ -100,6 +107,38 @@ class World:
         await self.gateway.stop()
         await self.bank.stop()
         await self.postgres.stop()
+
+    async def ended(self) -> str:
+        """Wait until the bank or the gateway has ended by itself and return its name and last words."""
+        waits = {asyncio.create_task(child.ended(), name=child.name): child for child in (self.bank, self.gateway)}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            child = waits[done.pop()]
+            return f"the {child.name} ended by itself:\n{child.last_words()}"
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _seed(self, dsn: str, bank: Mapping[str, Any], certificate: ServerCertificate) -> Seeded:
+        self._write_settings(certificate)
+        self.gateway.environment = {"TILLGATE_DATABASE__DSN": dsn}
+        settings = load_settings([self._config], self.gateway.environment)
+        return await seed_world(dsn, settings=settings, bank=bank, seed=self._settings.seed, folder=self._folder)
+
+    async def _refuse_foreign(self, dsn: str) -> None:
+        """A sandbox hands out its keys, so it never moves in with books that are somebody else's."""
+        if (self._folder / CLIENTS).exists():
+            return
+        pool = await open_pool(dsn, largest=1)
+        try:
+            if await store.has_merchants(pool):
+                raise WorldError(f"this database has merchants that {self._folder} knows nothing of: give it a new one")
+        finally:
+            await pool.close()
+
+    def _gateway_arguments(self) -> list[str]:
+        ready = str(self._gateway_folder / "ready.json")
+        return ["serve", "--config", str(self._config), "--ready", ready, "--parent", str(os.getpid())]
 
     def _bank_arguments(self) -> list[str]:
         given = ["--directory", str(self._bank_folder), "--ready", str(self._bank_folder / "ready.json")]
@@ -116,10 +155,8 @@ class World:
             "http": {"public_address": f"https://{HOST}:{ports['http']}", "host": HOST, "port": ports["http"], **tls},
             "terminals": {"listeners": [listener, {**listener, "port": ports["terminals_tls"], **tls}]},
             "keys": {"directory": str(self._gateway_folder / "keys"), "sandbox": True},
-            "files": {"directory": str(self._gateway_folder / "files")},
             "sandbox": {
                 "enabled": True,
-                "seed": self._settings.seed,
                 "directory": str(self._folder),
                 "fault_socket": self._settings.fault_socket,
             },
@@ -149,7 +186,7 @@ _QUICK: dict[str, Any] = {
         "circuit_open_s": 1,
         "recover_after_ms": 500,
     },
-    "files": {"list_every_s": 2},
+    "files": {"look_again_s": 2},
     "tasks": {"poll_ms": 100, "lease_s": 10, "back_off_most_ms": 2_000},
 }
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -27,7 +26,6 @@ _JSON = ("[", "{")
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-ClockTime = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
 class SettingsError(Exception):
@@ -57,25 +55,21 @@ class Secret(Section, frozen=True, kw_only=True):
 
 
 class Database(Section, frozen=True, kw_only=True):
-    """Where the books are. Without a `dsn` an embedded server is run in `directory`."""
+    """Where the books are. A sandbox without a `dsn` runs an embedded server, of the programs in `binaries`."""
 
     dsn: str = ""
     password: Secret = Secret()
-    directory: str = "data/postgres"
     binaries: str = ""
     pool_smallest: Count = 2
     pool_largest: Positive = 16
     connect_within_s: float = 10.0
-    read_within_s: float = 30.0
     statement_cache_size: Count = 100
 
 
 class Book(Section, frozen=True, kw_only=True):
-    """Book days: `cut_over` is the clock time in `zone` at which one ends; 24:00 is midnight."""
+    """The book that this process writes; its days are days in China."""
 
     name: str = "main"
-    cut_over: ClockTime = "24:00"
-    zone: str = "Asia/Shanghai"
 
 
 class Journal(Section, frozen=True, kw_only=True):
@@ -168,13 +162,11 @@ class Clearing(Section, frozen=True, kw_only=True):
 
 
 class Files(Section, frozen=True, kw_only=True):
-    """Files to and from banks: sizes of pieces, how often folders are listed, where hand-carried ones lie."""
+    """Files to and from banks: sizes, and when a bank's folder is looked at again after it told nothing."""
 
     piece_bytes: Positive = 256 * 1024
-    list_every_s: Positive = 60
+    look_again_s: Positive = 30
     file_most_bytes: Positive = 1024 * 1024 * 1024
-    quarantine_keep_days: Positive = 400
-    directory: str = "data/files"
 
 
 class Keys(Section, frozen=True, kw_only=True):
@@ -193,10 +185,9 @@ class Payouts(Section, frozen=True, kw_only=True):
 
 
 class Sandbox(Section, frozen=True, kw_only=True):
-    """The sandbox bank and the fault points; refused in production (`tillgate serve`)."""
+    """What only a sandbox has: its folder, and the socket that is told each fault point."""
 
     enabled: bool = False
-    seed: int = 1
     directory: str = "data/sandbox"
     fault_socket: str = ""
 
@@ -229,7 +220,6 @@ def load_settings(files: Sequence[Path] = (), environment: Mapping[str, str] | N
         _merge(merged, _read_file(path))
     _merge(merged, _read_environment(environment or {}))
     settings = _convert(merged)
-    _refuse_zone(settings)
     _refuse_fault_socket(settings)
     return settings
 
@@ -350,15 +340,6 @@ def _refuse_password(content: Mapping[str, Any], path: Path) -> None:
             f"database.dsn in {path} has a password: name it by database.password.env or .file,"
             f" or give the whole address in {_variable('database.dsn')}",
         )
-
-
-def _refuse_zone(settings: Settings) -> None:
-    try:
-        ZoneInfo(settings.book.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SettingsError(
-            f"book.zone {settings.book.zone} is not a time zone: give one like Asia/Shanghai"
-        ) from error
 
 
 def _refuse_fault_socket(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The command `tillgate terminal`: a simulated terminal in a running sandbox.
 
-Each call connects and signs in anew. What the terminal was answered is kept in its slips file beside the world's JSON, so that a later call can void, refund, reverse or enquire by the slip's number.
+Each call connects and signs in anew. What the terminal was answered is kept in its slips file beside the world's JSON,
+so that a later call can void, refund, reverse or enquire by the slip's number.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -28,53 +30,92 @@ from gateway.sandbox.terminal import (
     TerminalSettings,
 )
 
-terminal_app = typer.Typer(
-    help="A simulated terminal in a running sandbox (`tillgate up --json FILE`).", no_args_is_help=True
-)
+terminal_app = typer.Typer(help="A simulated terminal in a running sandbox (`tillgate up`).", no_args_is_help=True)
 _out = Console()
 _REFUSED, _USAGE, _UNREACHED = 1, 2, 3
-_TRACES = 1_000_000
+_TRACES, _TRACES_A_SECOND = 999_999, 10
+# a verb may have to send the reversal it owes and sign in anew before its own request
+_TRACES_TO_SIGN_IN, _TRACES_A_VERB = 4, 8
+_PATIENCE_SECONDS = 3
 
-WorldFile = Annotated[Path, typer.Option("--world", help="the JSON that `tillgate up --json` wrote")]
+WorldFile = Annotated[
+    Path, typer.Option("--world", help="the JSON of the sandbox, which `tillgate up` keeps in its folder")
+]
 Number = Annotated[str, typer.Option("--terminal", help="terminal number; default: the first of its dialect")]
 Amount = Annotated[str, typer.Argument(help="yuan with two decimals, as 12.34")]
+ScriptFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="one verb a line")]
 SlipNumber = Annotated[int, typer.Argument(help="number of the slip (shown by each verb)")]
 Json = Annotated[bool, typer.Option("--json", help="print the slip as JSON")]
-_WORLD = Path("build/world.json")
+_WORLD = Path("data/sandbox/world.json")
+
+
+@dataclass(slots=True)
+class Drawer:
+    """What a terminal keeps between calls: its slips, the reversal it still owes, the trace number it has come to."""
+
+    file: Path
+    slips: list[Slip]
+    pending: Request | None = None
+    trace: int | None = None
+
+    @classmethod
+    def open(cls, file: Path) -> Drawer:
+        """Open what earlier calls have kept."""
+        if not file.exists():
+            return cls(file, [])
+        kept = json.loads(file.read_text())
+        pending = _request_in(kept["pending"]) if kept["pending"] else None
+        return cls(file, [_slip_in(one) for one in kept["slips"]], pending, kept["trace"])
+
+    def save(self) -> None:
+        """Keep it all, for its owner only."""
+        content = {
+            "trace": self.trace,
+            "pending": _written_request(self.pending) if self.pending else None,
+            "slips": [_written(slip) for slip in self.slips],
+        }
+        self.file.touch(mode=0o600)
+        self.file.write_text(json.dumps(content, indent=1))
+
+    def take_traces(self, count: int, *, otherwise: int) -> int:
+        """Return the number to go on after, and have `count` of them counted as used whatever comes."""
+        after = self.trace if self.trace is not None else otherwise
+        self.trace = (after + count) % _TRACES
+        self.save()
+        return after
 
 
 @dataclass(slots=True)
 class Session:
-    """A terminal at work, with the slips it has kept."""
+    """A terminal at work."""
 
     terminal: SimulatedTerminal
     world: World
-    kept: Path
-    slips: list[Slip]
+    drawer: Drawer
 
-    async def run(self, verb: str, arguments: Sequence[str]) -> Slip | None:
+    async def run(self, verb: str, arguments: Sequence[str]) -> Slip:
         """Carry out one verb. Raises typer.BadParameter for one that is not known or lacks an argument."""
-        work = _VERBS.get(verb)
+        work, needed = _VERBS.get(verb, (None, 0))
         if work is None:
             raise typer.BadParameter(f"{verb} is not one of {', '.join(sorted(_VERBS))}")
-        slip = await work(self, arguments)
-        if slip is not None:
-            self.slips.append(slip)
-            self._keep()
-        return slip
+        if len(arguments) < needed:
+            raise typer.BadParameter(f"{verb} needs {needed} words after it, not {len(arguments)}")
+        try:
+            self.drawer.slips.append(await work(self, arguments))
+        finally:
+            self.drawer.pending = self.terminal.pending
+            self.drawer.save()
+        return self.drawer.slips[-1]
 
     def slip(self, number: str) -> Slip:
         """Return a kept slip by its number, from 1."""
-        if not number.isdigit() or not 1 <= int(number) <= len(self.slips):
-            raise typer.BadParameter(f"there is no slip {number}: {len(self.slips)} are kept in {self.kept}")
-        return self.slips[int(number) - 1]
-
-    def _keep(self) -> None:
-        self.kept.touch(mode=0o600)
-        self.kept.write_text(json.dumps([_written(slip) for slip in self.slips], indent=1))
+        slips = self.drawer.slips
+        if not number.isdigit() or not 1 <= int(number) <= len(slips):
+            raise typer.BadParameter(f"there is no slip {number}: {len(slips)} are kept in {self.drawer.file}")
+        return slips[int(number) - 1]
 
 
-Verb = Callable[[Session, Sequence[str]], Awaitable[Slip | None]]
+Verb = Callable[[Session, Sequence[str]], Awaitable[Slip]]
 
 
 async def _sign_in(session: Session, arguments: Sequence[str]) -> Slip:
@@ -110,27 +151,29 @@ async def _echo(session: Session, _arguments: Sequence[str]) -> Slip:
     return await session.terminal.echo()
 
 
-_VERBS: dict[str, Verb] = {
-    "sign-in": _sign_in,
-    "purchase": _purchase,
-    "void": _void,
-    "refund": _refund,
-    "reverse": _reverse,
-    "enquire": _enquire,
-    "repeat": _repeat,
-    "echo": _echo,
+# each with how many words it needs after it
+_VERBS: dict[str, tuple[Verb, int]] = {
+    "sign-in": (_sign_in, 0),
+    "purchase": (_purchase, 1),
+    "void": (_void, 1),
+    "refund": (_refund, 2),
+    "reverse": (_reverse, 1),
+    "enquire": (_enquire, 1),
+    "repeat": (_repeat, 1),
+    "echo": (_echo, 0),
 }
 
 
-@terminal_app.command("sign-in", epilog="Example: tillgate terminal sign-in --world build/world.json")
-def sign_in(world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+@terminal_app.command("sign-in", epilog="Example: tillgate terminal sign-in")
+def sign_in(*, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Sign in and take up working keys."""
     _one(world, terminal, as_json, ["sign-in"])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal purchase 12.34 --world build/world.json")
+@terminal_app.command(epilog="Example: tillgate terminal purchase 12.34")
 def purchase(
     amount: Amount,
+    *,
     card: Annotated[str, typer.Option(help="card number; default: one that is approved")] = "",
     world: WorldFile = _WORLD,
     terminal: Number = "",
@@ -140,37 +183,36 @@ def purchase(
     _one(world, terminal, as_json, ["purchase", amount, *([card] if card else [])])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal void 2 --world build/world.json")
-def void(slip: SlipNumber, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+@terminal_app.command(epilog="Example: tillgate terminal void 2")
+def void(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Void a purchase of the open batch."""
     _one(world, terminal, as_json, ["void", str(slip)])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal refund 2 5.00 --world build/world.json")
+@terminal_app.command(epilog="Example: tillgate terminal refund 2 5.00")
 def refund(
-    slip: SlipNumber, amount: Amount, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False
+    slip: SlipNumber, amount: Amount, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False
 ) -> None:
     """Refund part or all of a purchase."""
     _one(world, terminal, as_json, ["refund", str(slip), amount])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal reverse 2 --world build/world.json")
-def reverse(slip: SlipNumber, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+@terminal_app.command(epilog="Example: tillgate terminal reverse 2")
+def reverse(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Reverse a request."""
     _one(world, terminal, as_json, ["reverse", str(slip)])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal enquire 2 --world build/world.json")
-def enquire(slip: SlipNumber, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+@terminal_app.command(epilog="Example: tillgate terminal enquire 2")
+def enquire(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Ask what became of a request."""
     _one(world, terminal, as_json, ["enquire", str(slip)])
 
 
-@terminal_app.command(epilog="Example: tillgate terminal script lunch.txt --world build/world.json")
-def script(file: Path, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+@terminal_app.command(epilog="Example: tillgate terminal script lunch.txt")
+def script(file: ScriptFile, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Carry out a file of verbs, one a line (`purchase 12.34`, `void 1`), in one session; # begins a comment."""
-    lines = [shlex.split(line, comments=True) for line in file.read_text(encoding="utf-8").splitlines()]
-    _all(world, terminal, as_json, [line for line in lines if line])
+    _all(world, terminal, as_json, _read_script(file))
 
 
 def _one(world: Path, terminal: str, as_json: bool, verb: list[str]) -> None:  # noqa: FBT001 - typer's own flag
@@ -179,9 +221,11 @@ def _one(world: Path, terminal: str, as_json: bool, verb: list[str]) -> None:  #
 
 def _all(world: Path, terminal: str, as_json: bool, verbs: Sequence[list[str]]) -> None:  # noqa: FBT001 - as above
     if not world.exists():
-        _leave(f"{world} is not there: start a sandbox with `tillgate up --json {world}`", _USAGE)
+        _leave(f"{world} is not there: start a sandbox with `tillgate up`, or name its JSON with --world", _USAGE)
     try:
-        slips = asyncio.run(_session(world, terminal, verbs))
+        slips = asyncio.run(_session(World.read(world.read_bytes()), world.parent, terminal, verbs))
+    except msgspec.MsgspecError as fault:
+        _leave(f"{world} is not the JSON of a sandbox: {fault}", _USAGE)
     except (NoAnswerError, NotSentError) as fault:
         _leave(f"no answer from the gateway: {fault}", _UNREACHED)
     except BadAnswerError as fault:
@@ -192,32 +236,48 @@ def _all(world: Path, terminal: str, as_json: bool, verbs: Sequence[list[str]]) 
         raise typer.Exit(_REFUSED)
 
 
-async def _session(path: Path, number: str, verbs: Sequence[list[str]]) -> list[tuple[int, Slip]]:
-    world = World.read(path.read_bytes())
+async def _session(world: World, folder: Path, number: str, verbs: Sequence[list[str]]) -> list[tuple[int, Slip]]:
     known = _known(world, number)
     listener, clock = world.listener(known.dialect), SystemClock()
     settings = TerminalSettings(
-        host=listener.host, port=listener.port, terminal=known.terminal, merchant=known.merchant, patience_seconds=30
+        host=listener.host,
+        port=listener.port,
+        terminal=known.terminal,
+        merchant=known.merchant,
+        patience_seconds=_PATIENCE_SECONDS,
     )
-    kept = path.with_name(f"slips-{known.terminal}.json")
+    drawer = Drawer.open(folder / f"slips-{known.terminal}.json")
+    otherwise = int(clock.now().timestamp() * _TRACES_A_SECOND) % _TRACES
     machine = SimulatedTerminal(
         settings,
         tmk=bytes.fromhex(known.tmk),
         clock=clock,
         tls=world.tls() if listener.tls else None,
-        trace=int(clock.now().timestamp() * 10) % _TRACES,
+        trace=drawer.take_traces(_TRACES_TO_SIGN_IN + len(verbs) * _TRACES_A_VERB, otherwise=otherwise),
     )
-    session = Session(machine, world, kept, _read(kept))
+    machine.pending = drawer.pending
+    return await _worked(Session(machine, world, drawer), verbs)
+
+
+async def _worked(session: Session, verbs: Sequence[list[str]]) -> list[tuple[int, Slip]]:
     try:
         if verbs and verbs[0][0] != "sign-in":
-            await machine.sign_in()
+            await session.terminal.sign_in()
         done = []
         for verb, *arguments in verbs:
             slip = await session.run(verb, arguments)
-            done += [(len(session.slips), slip)] if slip is not None else []
+            done.append((len(session.drawer.slips), slip))
         return done
     finally:
-        await machine.close()
+        await session.terminal.close()
+
+
+def _read_script(file: Path) -> list[list[str]]:
+    try:
+        lines = [shlex.split(line, comments=True) for line in file.read_text(encoding="utf-8").splitlines()]
+    except ValueError as fault:
+        raise typer.BadParameter(f"{file} is no script: {fault}") from fault
+    return [line for line in lines if line]
 
 
 def _known(world: World, number: str) -> Terminal:
@@ -260,24 +320,25 @@ def _public(number: int, slip: Slip) -> dict[str, Any]:
 
 
 def _written(slip: Slip) -> dict[str, Any]:
-    request = {
-        "transaction": slip.request.transaction,
-        "fields": dict(slip.request.fields),
-        "frame": base64.b64encode(slip.request.frame).decode(),
-    }
     names = ("code", "text", "rrn", "approval", "date", "repeated")
-    return {"request": request, "answer": dict(slip.answer), **{name: getattr(slip, name) for name in names}}
+    shown = {name: getattr(slip, name) for name in names}
+    return {"request": _written_request(slip.request), "answer": dict(slip.answer), **shown}
 
 
-def _read(kept: Path) -> list[Slip]:
-    if not kept.exists():
-        return []
-    found = []
-    for written in json.loads(kept.read_text()):
-        request = written.pop("request")
-        frame = base64.b64decode(request.pop("frame"))
-        found.append(Slip(request=Request(frame=frame, **request), **written))
-    return found
+def _written_request(request: Request) -> dict[str, Any]:
+    return {
+        "transaction": request.transaction,
+        "fields": dict(request.fields),
+        "frame": base64.b64encode(request.frame).decode(),
+    }
+
+
+def _slip_in(written: dict[str, Any]) -> Slip:
+    return Slip(**{**written, "request": _request_in(written["request"])})
+
+
+def _request_in(written: dict[str, Any]) -> Request:
+    return Request(**{**written, "frame": base64.b64decode(written["frame"])})
 
 
 def _leave(words: str, code: int) -> None:

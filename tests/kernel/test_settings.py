@@ -72,8 +72,6 @@ def test_lists_in_the_environment_are_json() -> None:
         ("database = 'x'\n", r"database is wrong"),
         ("[http]\nport = 70000\n", r"http\.port is wrong: Expected `int` <= 65535"),
         ("[journal]\nbatch_most = 0\n", r"journal\.batch_most is wrong"),
-        ("[book]\ncut_over = '25:00'\n", r"book\.cut_over is wrong"),
-        ("[book]\nzone = 'Mars/Olympus'\n", r"book\.zone Mars/Olympus is not a time zone"),
         ("[http\n", r"mine\.toml is not TOML"),
         ("[database]\ndsn = 'postgresql://u:hunter2@h/db'\n", r"database\.dsn in .* has a password"),
         ("[sandbox]\nfault_socket = '/x'\n", r"for the sandbox only"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from gateway.app.process import ROLES
+from tests.cli.parsing import parsed
 from tests.tidy.source import CHECKOUT
 
 FLOATING = re.compile(r":latest$|^[^:]+$")
@@ -100,6 +102,21 @@ def test_the_settings_of_the_image_are_settings(shipped: list[Step]) -> None:
         for part in name.lower().split("__"):
             assert part in place, f"TILLGATE_{name} is no setting"
             place = place[part]
+
+
+def test_the_image_and_the_compose_file_run_what_the_command_has(shipped: list[Step]) -> None:
+    assert of("ENTRYPOINT", shipped) == ['["tillgate"]']
+    compose = (CHECKOUT / "compose.yaml").read_text("utf-8")
+    commands = [*of("CMD", shipped), *re.findall(r"command: (\[.*\])", compose)]
+    assert [parsed(json.loads(command)) for command in commands] == [("serve",), ("migrate",), ("serve",)]
+    (roles,) = re.findall(r'"--roles", "([a-z,]+)"', compose)
+    assert tuple(roles.split(",")) == ROLES
+
+
+def test_the_gateway_waits_for_its_schema() -> None:
+    compose = (CHECKOUT / "compose.yaml").read_text("utf-8")
+    gateway = compose.split("\n  gateway:\n")[1].split("\nvolumes:")[0]
+    assert re.search(r"migrate:\n\s+condition: service_completed_successfully", gateway)
 
 
 def test_continued_lines_are_one_instruction() -> None:

@@ -49,8 +49,7 @@ class ServerFolder:
             holder = claim.read().strip()
             claim.close()
             raise FolderInUseError(
-                f"{self.directory} is in use by process {holder or 'unknown'}: stop it, or choose another folder"
-                " with [database] directory",
+                f"{self.directory} is in use by process {holder or 'unknown'}: stop it, or choose another folder",
             ) from None
         claim.truncate(0)
         claim.write(str(os.getpid()))

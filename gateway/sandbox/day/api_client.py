@@ -30,6 +30,7 @@ class ApiRefusedError(Exception):
         super().__init__(f"{what}: {status} {code} {detail}")
         self.status = status
         self.code = code
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from gateway.sandbox.payees import Fate
 from gateway.sandbox.terminal import SimulatedTerminal, TerminalSettings
 
 DIALECT = "cups"
+_TRACES, _TRACES_A_SECOND = 1_000_000, 10
 _FIRST_RESULTS = {
     Fate.PAID: frozenset({"success"}),
     Fate.FAILED: frozenset({"failed"}),
@@ -81,6 +82,8 @@ class _Day:
         self._randomness = randomness
         self._run = randomness.octets(6).hex()
         self._date = self._clock.now().astimezone(SHANGHAI).date().isoformat()
+        self._first_trace = int(self._clock.now().timestamp() * _TRACES_A_SECOND) % _TRACES
+        self._earlier: frozenset[str] = frozenset()
         self._shifts = self._man_terminals()
         self._plan: DayPlan = plan_day(seed, terminals=len(self._shifts))
         address, token = world.control
@@ -96,9 +99,11 @@ class _Day:
     async def run(self, proof: Prove) -> DayResult:
         """Run the day."""
         began = self._clock.monotonic()
-        voids, refunds, duplicates, refused = await self._trade()
         operator, others = await self._clients()
         evening = self._evening(operator)
+        await evening.begin()
+        self._earlier = frozenset(entry["number"] for entry in await self._bank.books())
+        voids, refunds, duplicates, refused = await self._trade()
         out = await self._money_out(evening, others)
         await self._mend(evening, out)
         result = DayResult(
@@ -171,7 +176,7 @@ class _Day:
         amounts = {paid.planned.amount for paid in self._all_paid() if paid.standing == "reversed"}
 
         async def told() -> bool | None:
-            pays = [entry for entry in await self._bank.books() if entry["kind"] == "pay"]
+            pays = await self._pays()
             standing = {entry["amount"] for entry in pays if entry["state"] in {"success", "processing"}}
             return None if amounts & standing else True
 
@@ -197,7 +202,7 @@ class _Day:
 
     async def _breaks(self) -> Breaks:
         """Choose what the bank's day file has wrong, among purchases that nothing else happened to."""
-        pays = {entry["amount"]: entry for entry in await self._bank.books() if entry["kind"] == "pay"}
+        pays = {entry["amount"]: entry for entry in await self._pays()}
         plain = [paid for _, paid in self._drawn("breaks") if pays[paid.planned.amount]["state"] == "success"]
         untouched = [paid for paid in plain if paid.untouched]
         differs, missing = untouched[0].planned.amount, untouched[1].planned.amount
@@ -209,6 +214,11 @@ class _Day:
             unknown=f"{self._date.replace('-', '')}99{int(self._run[:8], 16):010d}",
             unknown_amount=drawn.randint(1_00, 99_00),
         )
+
+    async def _pays(self) -> list[dict[str, Any]]:
+        """Return what this day's terminals paid, in the bank's words."""
+        books = await self._bank.books()
+        return [entry for entry in books if entry["kind"] == "pay" and entry["number"] not in self._earlier]
 
     async def _clients(self) -> tuple[ApiClient, list[ApiClient]]:
         """Tell the operator's key from the others by what it may do."""
@@ -256,7 +266,10 @@ class _Day:
                 patience_seconds=self._patience.seconds,
             )
             tls = self._world.tls() if listener.tls else None
-            terminal = SimulatedTerminal(settings, tmk=bytes.fromhex(known.tmk), clock=self._clock, tls=tls)
+            # a later day in the same world and batch goes on with other trace numbers
+            terminal = SimulatedTerminal(
+                settings, tmk=bytes.fromhex(known.tmk), clock=self._clock, tls=tls, trace=self._first_trace
+            )
             shift = Shift(
                 terminal,
                 name=known.terminal,

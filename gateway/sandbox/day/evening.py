@@ -55,6 +55,12 @@ class Evening:
     report: Callable[[str], None]
     day: str
     _fetches: count[int] = field(default_factory=count)
+    _earlier: frozenset[str] = frozenset()
+
+    async def begin(self) -> None:
+        """Leave aside the files and batches of earlier days in the same world."""
+        known = [*await self._files("direction=out"), *await self._files("direction=in"), *await self._batches("")]
+        self._earlier = frozenset(one["id"] for one in known)
 
     async def send_payments(self) -> None:
         """Cut the payment files off and wait until the bank has them."""
@@ -116,8 +122,14 @@ class Evening:
         await self.patience.until("every difference to be resolved", settled)
 
     async def close_day(self) -> None:
-        """Close the book day."""
-        answer = await self.operator.post("/v1/days/close", {"day": self.day}, key=self.keys("close"))
+        """Close the book day, unless an earlier run of the same date has."""
+        try:
+            answer = await self.operator.post("/v1/days/close", {"day": self.day}, key=self.keys("close"))
+        except ApiRefusedError as refused:
+            if refused.code != "wrong_state":
+                raise
+            self.report(f"day {self.day} was closed before: {refused.detail}")
+            return
         self.report(f"day {self.day} closed, {answer['open_day']} is open")
 
     async def count_files(self) -> Files:
@@ -186,7 +198,7 @@ class Evening:
         while True:
             parts = [part for part in (query, "limit=500", f"cursor={cursor}" if cursor else "") if part]
             page = await self.operator.get(f"{path}?{'&'.join(parts)}")
-            found += page[name]
+            found += [one for one in page[name] if one["id"] not in self._earlier]
             cursor = page.get("next") or ""
             if not cursor:
                 return found

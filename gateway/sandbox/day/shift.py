@@ -13,9 +13,10 @@ from gateway.sandbox.terminal import BadAnswerError, NoAnswerError, NotSentError
 Report = Callable[[str], None]
 
 _NOTHING_RECORDED = frozenset({"91", "96"})
-_OPEN = frozenset({"in progress"})
 _NEVER = "never seen"
 _STANDS = frozenset({"approved", "voided", "part refunded", "refunded"})
+# the words of an enquiry's answer; its code is the payment's own (91 and 96 too), so it does not tell the two apart
+_STANDINGS = _STANDS | {"completed", "declined", "reversed", _NEVER}
 _TRIES = 20
 
 
@@ -126,8 +127,7 @@ class Shift:
                 return None
             if slip.code == "77":
                 await self.open("003")
-            is_told = slip.text and slip.text not in _OPEN and slip.code not in {"77", *_NOTHING_RECORDED}
-            return slip.text if is_told else None
+            return slip.text if slip.text in _STANDINGS else None
 
         return await self._patience.until(f"the standing of {self.name}/{request.batch}/{request.trace}", told)
 
