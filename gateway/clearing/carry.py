@@ -7,41 +7,41 @@ given up: what it was told then (98) binds what the operation may still become.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from uuid import UUID
 
 import structlog
 
-from channels.instruction import Approved, Card, Instruction, NotSent, Outcome, Unknown
-from gateway.clearing.change import INSTRUCTION, RECOVER, arm, change_of, lane, later, sending
-from gateway.clearing.conclusion import Books, Case, Conclusions, NotConcludedError
+from channels.instruction import Card, Instruction, NotSent, Outcome, Unknown
+from gateway.clearing import store as clearing_store
+from gateway.clearing.beginning import Beginnings, unsure
+from gateway.clearing.change import sending
+from gateway.clearing.conclusion import Books, Case, Conclusions
 from gateway.clearing.deciding import Deciding
 from gateway.clearing.dispatch import Dispatcher
+from gateway.clearing.ending import Endings
 from gateway.clearing.identify import Identification
-from gateway.clearing.model import InstructionRecord, row_of
+from gateway.clearing.model import InstructionRecord
 from gateway.clearing.settings import RoadSettings
 from gateway.clearing.silence import Silence, agreed
+from gateway.clearing.turns import Turns
 from gateway.clearing.under_way import SILENT, Desk, UnderWay
-from gateway.fees import RateError
-from gateway.journal.model import Done, InDoubtError, Insert, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import InDoubtError
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults
 from gateway.kernel.ids import Ids
 from gateway.kernel.metrics import Metrics
 from gateway.kernel.postgres.pool import Database
 from gateway.kernel.reasons import Reason
+from gateway.keys.port import Digest
 from gateway.payments import store
-from gateway.payments.answers import answer_of, standing_of
-from gateway.payments.decision import Asked, Decision, Request, Unused
-from gateway.payments.model import AcquiringAnswer, AcquiringRecord, OperationState, Reference, Transaction
-from gateway.payments.operation import Operation, OperationKind
+from gateway.payments.answers import standing_of, under_way
+from gateway.payments.decision import Asked, Awaits, Decision, Request, Unused
+from gateway.payments.model import AcquiringAnswer, AcquiringRecord, Reference, Transaction
 from gateway.payments.reversal import REVERSIBLE_CLASSES
 
 _LOG = structlog.get_logger(__name__)
-_TRIES = 20
-_Decide = Callable[[Request], Awaitable[Decision | Unused]]
-_SHORT = (Reason.INSUFFICIENT_FUNDS, Reason.LIMIT_EXCEEDED)
+_ENQUIRED = ("010", "020", "022")
 _ROADS = (Transaction.PURCHASE, Transaction.VOID, Transaction.REFUND, Transaction.REVERSAL)
 
 
@@ -64,19 +64,34 @@ class Carrier:
         metrics: Metrics,
         nudge: Callable[[], None],
     ) -> None:
-        self._journal = journal
         self._pool = pool
         self._identification = identification
         self._deciding = deciding
-        self._conclusions = conclusions
         self._dispatcher = dispatcher
         self._clock = clock
-        self._ids = ids
         self._faults = faults
         self._settings = settings
-        self._metrics = metrics
         self._nudge = nudge
         self._desk = Desk()
+        self._beginnings = Beginnings(
+            journal=journal,
+            pool=pool,
+            identification=identification,
+            deciding=deciding,
+            turns=Turns(pool=pool, desk=self._desk, clock=clock, poll_s=settings.poll_s),
+            clock=clock,
+            ids=ids,
+            settings=settings,
+        )
+        self._endings = Endings(
+            conclusions=conclusions,
+            desk=self._desk,
+            clock=clock,
+            faults=faults,
+            settings=settings,
+            metrics=metrics,
+            nudge=nudge,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._silence = Silence(dispatcher=dispatcher, clock=clock, settings=settings)
 
@@ -85,7 +100,8 @@ class Carrier:
         return self._desk.find(reference) is not None
 
     async def drain(self) -> None:
-        """Wait until everything under way has come to its end."""
+        """Wait until everything under way has come to its end; what the books cannot take is tried no longer."""
+        self._endings.leave()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -96,12 +112,12 @@ class Carrier:
         if record.transaction not in _ROADS:
             return AcquiringAnswer(reason=Reason.NOT_SUPPORTED)
         if self._clock.monotonic() >= record.answer_by:
-            return AcquiringAnswer(reason=Reason.BUSY)
+            return unsure(record, Reason.BUSY)
         try:
             request = await self._identification.of(record)
         except Exception:  # noqa: BLE001 - nothing is recorded yet: whatever broke, the caller is told so
             _LOG.exception("a request could not be identified")
-            return AcquiringAnswer(reason=Reason.UNREACHABLE)
+            return unsure(record, Reason.UNREACHABLE)
         if isinstance(request, Unused):
             return AcquiringAnswer(reason=request.reason, text=request.text)
         return await self._join_or_begin(request)
@@ -110,18 +126,22 @@ class Carrier:
         record = request.record
         first = self._desk.find(record.reference)
         if first is not None:
-            if first.digest != request.digest:
+            if not await self._is_same(request, first):
                 return AcquiringAnswer(reason=Reason.REFERENCE_REUSED)
             answer = await first.wait(self._clock, record.answer_by)
-            return replace(answer or SILENT, replayed=True)
+            return replace(answer or first.give_up(self._clock.now()), replayed=True)
         closes_at = record.answer_by - self._settings.close_before_s
-        entry = self._desk.open(record.reference, digest=request.digest, closes_at=closes_at)
+        digest = Digest(request.digest, request.digest_version)
+        entry = self._desk.open(record.reference, digest=digest, closes_at=closes_at)
         self._spawn(self._go(request, entry))
         answer = await entry.wait(self._clock, record.answer_by)
-        if answer is None:
-            entry.is_told_nothing = True
-            entry.settle(SILENT)
-        return answer or SILENT
+        return answer or entry.give_up(request.answer_by)
+
+    async def _is_same(self, request: Request, first: UnderWay) -> bool:
+        """Tell whether a request has the content of the one under way; their digests may be under different keys."""
+        if first.digest.version == request.digest_version:
+            return first.digest.value == request.digest
+        return await self._identification.is_same(request, first.digest.value, first.digest.version)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -145,17 +165,19 @@ class Carrier:
         original = record.original
         if original is None or original.batch is None or original.trace is None:
             return AcquiringAnswer(reason=Reason.FORMAT)
-        terminal = record.reference.terminal
+        asked = Reference(record.reference.terminal, original.batch, original.trace, "")
+        is_carried = any(self._desk.find(replace(asked, message_class=each)) for each in _ENQUIRED)
         try:
-            found = await store.by_reference(self._pool, terminal=terminal, batch=original.batch, trace=original.trace)
+            found = await store.by_reference(self._pool, terminal=asked.terminal, batch=asked.batch, trace=asked.trace)
+            is_open = is_carried or (found is not None and await clearing_store.is_guarded(self._pool, found.id))
         except Exception:  # noqa: BLE001 - an enquiry changes nothing: whatever broke, the caller is told so
             _LOG.exception("the books could not be read")
             return AcquiringAnswer(reason=Reason.UNREACHABLE)
-        return standing_of(found)
+        return under_way(found) if is_open else standing_of(found)
 
     async def _pay(self, request: Request, entry: UnderWay) -> AcquiringAnswer:
         """Purchase, void, refund."""
-        begun = await self._begin(request, entry, self._deciding.pay)
+        begun = await self._beginnings.of(request, entry, self._deciding.pay)
         if isinstance(begun, AcquiringAnswer):
             return begun
         request, decision = begun
@@ -165,113 +187,21 @@ class Carrier:
         case = _case(decision, decision.asked, request)
         if self._clock.monotonic() >= entry.closes_at:
             late = NotSent(why="its turn came after its budget")
-            return await self._end(request, entry, case, late, reason=Reason.BUSY)
+            return await self._endings.of(request, entry, case, late, reason=Reason.BUSY)
         outcome = await self._at_the_bank(request, entry, case)
         self._faults.at("clearing.answered")
-        return await self._end(request, entry, case, outcome)
+        return await self._endings.of(request, entry, case, outcome)
 
     async def _reverse(self, request: Request, entry: UnderWay) -> AcquiringAnswer:
         """Undone as soon as it is durable; the lane tells the bank."""
-        begun = await self._begin(request, entry, lambda again: self._reversal(again, entry))
+        begun = await self._beginnings.of(request, entry, lambda again: self._reversal(again, entry))
         if isinstance(begun, AcquiringAnswer):
             return begun
         self._faults.at("clearing.concluded")
         self._nudge()
         return begun[1].answer or SILENT
 
-    async def _begin(
-        self, request: Request, entry: UnderWay, decide: _Decide
-    ) -> AcquiringAnswer | tuple[Request, Decision]:
-        """Make a decision durable; an answer where it comes to nothing or was made before.
-
-        The request comes back as it was known when it was decided at last.
-        """
-        for _ in range(_TRIES):
-            expects = self._deciding.expects(request)
-            decision = await self._decided(request, decide)
-            if isinstance(decision, Unused):
-                return AcquiringAnswer(reason=decision.reason, text=decision.text)
-            receipt = await self._open(request, decision, expects)
-            if isinstance(receipt, Refused) and receipt.reason in _SHORT:
-                decision = await self._deciding.refused(request, receipt.reason)
-                receipt = await self._open(request, decision, expects)
-            if isinstance(receipt, Done):
-                return request, decision
-            answer = await self._not_begun(request, entry, receipt)
-            if answer is not None:
-                return answer
-            request = await self._identification.again(request)
-        return AcquiringAnswer(reason=Reason.BUSY)
-
-    async def _decided(self, request: Request, decide: _Decide) -> Decision | Unused:
-        try:
-            return await decide(request)
-        except RateError:
-            _LOG.exception("a fee cannot be worked out")
-            return Unused(Reason.FAULT, "the fee cannot be worked out")
-        except Exception:  # noqa: BLE001 - nothing is recorded yet: whatever broke, the caller is told so
-            _LOG.exception("a request could not be decided")
-            return Unused(Reason.UNREACHABLE)
-
-    async def _open(self, request: Request, decision: Decision, expects: tuple[tuple[str, int], ...]) -> Receipt:
-        change = change_of(
-            decision,
-            id_=self._ids.new(),
-            who=request.who,
-            at=request.at,
-            more=self._beside(request, decision),
-            expects=expects,
-        )
-        return await self._journal.post(change)
-
-    def _beside(self, request: Request, decision: Decision) -> tuple[Insert | Move | Put, ...]:
-        """The clearing half of the change: the instruction, and the timer that finds it after a crash."""
-        if decision.asked is None or request.record.transaction is Transaction.REVERSAL:
-            return lane(decision.asked, request.at)
-        due = later(request.answer_by, self._settings.recover_after_s)
-        instruction = Insert(INSTRUCTION, row_of(sending(decision.asked, request.at)))
-        return (instruction, arm(RECOVER, decision.operation.id, due))
-
-    async def _not_begun(
-        self, request: Request, entry: UnderWay, receipt: Replayed | Refused
-    ) -> AcquiringAnswer | None:
-        """Answer a change that was not taken; None = read again and decide again."""
-        match receipt:
-            case Replayed(subject=subject):
-                return await self._replay(subject, entry)
-            case Refused(reason=Reason.MOVED):
-                await self._deciding.refresh()
-                return None
-            case Refused(reason=Reason.REFERENCE_REUSED):
-                return await self._reused(request, entry)
-            case Refused(reason=reason, detail=detail):
-                return AcquiringAnswer(reason=reason, text=detail)
-
-    async def _replay(self, subject: UUID, entry: UnderWay) -> AcquiringAnswer:
-        """Give the first answer again; while there is none, wait for whoever carries the first."""
-        while True:
-            standing = await store.standing(self._pool, subject)
-            if standing is not None and not standing.operation.is_open:
-                return answer_of(standing.operation, booked_on=standing.booked_on, replayed=True)
-            left = entry.closes_at - self._clock.monotonic()
-            if left <= 0:
-                return replace(SILENT, replayed=True)
-            await asyncio.sleep(min(self._settings.poll_s, left))
-
-    async def _reused(self, request: Request, entry: UnderWay) -> AcquiringAnswer | None:
-        used = await store.used_by(self._pool, scope=request.scope, name=request.name)
-        if used is None:
-            return None
-        digest, version, subject = used
-        if await self._identification.is_same(request, digest, version):
-            return await self._replay(subject, entry)
-        first = await store.operation(self._pool, subject)
-        is_barred = first is not None and first.kind is OperationKind.REVERSAL
-        if is_barred and request.record.transaction is not Transaction.REVERSAL:
-            return AcquiringAnswer(reason=Reason.WRONG_STATE, text="a reversal came first")
-        return AcquiringAnswer(reason=Reason.REFERENCE_REUSED)
-
-    async def _reversal(self, request: Request, entry: UnderWay) -> Decision | Unused:
+    async def _reversal(self, request: Request, entry: UnderWay) -> Decision | Unused | Awaits:
         """Decide a reversal once its original is no longer under way, here or in another process."""
         while True:
             if not await self._original_has_ended(request, entry):
@@ -302,65 +232,16 @@ class Carrier:
         left = entry.closes_at - self._clock.monotonic()
         done, _ = await asyncio.wait({asking}, timeout=max(left, 0))
         if not done:
-            self._spawn(self._late(case.operation.id, asking))
+            self._spawn(self._endings.late(case.operation.id, asking))
             return Unknown(why="the bank did not answer within the budget")
         outcome = agreed(case.instruction, asking.result())
         if isinstance(outcome, Unknown):
             return await self._silence.broken(case.instruction, outcome, until=entry.closes_at)
         return outcome
 
-    async def _end(
-        self,
-        request: Request,
-        entry: UnderWay,
-        case: Case,
-        outcome: Outcome,
-        *,
-        reason: Reason | None = None,
-    ) -> AcquiringAnswer:
-        """Make the end durable and answer; who was told 98 meanwhile is not approved any more."""
-        if entry.is_told_nothing:
-            case = replace(case, operation=replace(case.operation, told=Reason.NO_ANSWER))
-        if isinstance(outcome, Approved) and _is_lost(entry, case.operation):
-            outcome = Unknown(why="approved after the terminal had been told that nothing is known")
-        at_once = request.payee.ripens_at_once
-        concluded = await self._conclusions.conclude(
-            case, outcome, ripens_at_once=at_once, who=request.who, reason=reason
-        )
-        self._faults.at("clearing.concluded")
-        operation = concluded.operation
-        if operation.state is OperationState.APPROVED and _is_lost(entry, operation):
-            await self._conclusions.withdraw(operation.id, who="clearing")
-            self._nudge()
-            return SILENT
-        if operation.state is OperationState.REVERSING:
-            self._nudge()
-        return answer_of(operation, booked_on=concluded.booked_on)
-
-    async def _late(self, operation: UUID, asking: asyncio.Future[Outcome]) -> None:
-        """Join an answer that came after we gave up waiting to its operation."""
-        outcome = await asking
-        case = await self._conclusions.case(operation)
-        if case is None or isinstance(outcome, Unknown):
-            return
-        self._metrics.channel_late_answers.labels(str(case.instruction.channel_id)).inc()
-        under_way = self._desk.find(case.operation.reference)
-        if under_way is not None:
-            await under_way.ended.wait()
-            case = await self._conclusions.case(operation) or case
-        outcome = agreed(case.instruction, outcome)
-        try:
-            await self._conclusions.conclude(case, outcome, ripens_at_once=False, who="clearing:late")
-        except (InDoubtError, NotConcludedError):
-            _LOG.warning("a late answer could not be written", operation=str(operation))
-
 
 def _case(decision: Decision, asked: Asked, request: Request) -> Case:
     return Case(operation=decision.operation, original=decision.original, instruction=sending(asked, request.at))
-
-
-def _is_lost(entry: UnderWay, operation: Operation) -> bool:
-    return entry.is_told_nothing and operation.kind is not OperationKind.REFUND
 
 
 def _instruction(request: Request, record: InstructionRecord) -> Instruction:

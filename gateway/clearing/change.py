@@ -21,6 +21,7 @@ from gateway.payments.decision import Asked, Decision
 
 INSTRUCTION = "instruction"
 RECOVER, ASK, REVERSE = "clearing.recover", "clearing.ask", "clearing.reverse"
+WITHDRAW = "clearing.withdraw"
 
 
 def change_of(
@@ -31,6 +32,7 @@ def change_of(
     at: datetime,
     more: tuple[Insert | Move | Put, ...] = (),
     expects: tuple[tuple[str, int], ...] = (),
+    not_after: datetime | None = None,
 ) -> Change:
     """Return the change that makes a decision durable, with the instruction records in `more`."""
     return Change(
@@ -44,6 +46,7 @@ def change_of(
         counts=decision.counts,
         events=decision.events,
         expects=expects,
+        not_after=not_after,
         fact=decision.fact,
     )
 

@@ -15,7 +15,19 @@ import structlog
 
 from channels.instruction import Approved, Ask, Declined, NotFound, NotSent, Outcome, Unknown
 from gateway.clearing import store
-from gateway.clearing.change import ASK, RECOVER, REVERSE, answered, arm, cancelled, change_of, disarm, lane, later
+from gateway.clearing.change import (
+    ASK,
+    RECOVER,
+    REVERSE,
+    WITHDRAW,
+    answered,
+    arm,
+    cancelled,
+    change_of,
+    disarm,
+    lane,
+    later,
+)
 from gateway.clearing.minting import Mint
 from gateway.clearing.model import InstructionRecord, InstructionState
 from gateway.clearing.settings import RoadSettings
@@ -59,10 +71,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded:
-    """How an operation stands after its conclusion; `booked_on` where money was posted now."""
+    """How an operation stands after its conclusion; `booked_on` where money was posted now.
+
+    `is_guarded`: the approval is withdrawn by a timer unless it is let stand before it is told.
+    """
 
     operation: Operation
     booked_on: date | None
+    is_guarded: bool = False
 
 
 More = tuple[Insert | Move | Put, ...]
@@ -91,12 +107,16 @@ class Conclusions:
         self._metrics = metrics
 
     async def case(self, operation: UUID) -> Case | None:
-        """Read an operation with what belongs to it; None where it is unknown or the bank was never asked."""
-        found = await payments.operation(self._pool, operation)
-        if found is None or found.instruction_id is None:
-            return None
-        instruction = await store.instruction(self._pool, found.instruction_id)
-        original = None if found.original_id is None else await payments.operation(self._pool, found.original_id)
+        """Read an operation with what belongs to it, as of one instant.
+
+        None where it is unknown or the bank was never asked.
+        """
+        async with store.snapshot(self._pool) as now:
+            found = await payments.operation(now, operation)
+            if found is None or found.instruction_id is None:
+                return None
+            instruction = await store.instruction(now, found.instruction_id)
+            original = None if found.original_id is None else await payments.operation(now, found.original_id)
         return None if instruction is None else Case(operation=found, original=original, instruction=instruction)
 
     async def conclude(
@@ -104,17 +124,22 @@ class Conclusions:
     ) -> Concluded:
         """Write what the bank said. Raises NotConcludedError where it cannot be written.
 
-        Unknown means that the budget has ended: a refund is left open, everything else is being undone from now on.
+        Unknown means that the budget has ended: a refund is left open, everything else is being undone from now on. So
+        is an approval that cannot be durable within the budget, a refund's excepted.
         `reason` is ours for a refusal that is not the bank's.
         """
         for _ in range(_TRIES):
+            not_after = self._not_after(case.operation, outcome)
+            if not_after is not None and self._clock.now() > not_after:
+                outcome, not_after = Unknown(why="approved when its budget had ended"), None
+            guards = self._guards(case.operation, not_after)
             decision, more = await self._decide(case, outcome, ripens_at_once=ripens_at_once, reason=reason)
             if decision is None:
                 return Concluded(operation=case.operation, booked_on=None)
-            receipt = await self._post(decision, more, who)
+            receipt = await self._post(decision, (*more, *guards), who, not_after)
             if isinstance(receipt, Done):
                 self._count(case, decision)
-                return Concluded(operation=decision.operation, booked_on=receipt.booked_on)
+                return Concluded(operation=decision.operation, booked_on=receipt.booked_on, is_guarded=bool(guards))
             case = await self._again(case, receipt)
         raise NotConcludedError("the records kept moving")
 
@@ -127,23 +152,66 @@ class Conclusions:
         await self.conclude(case, outcome, ripens_at_once=False, who="clearing:file")
         return True
 
-    async def withdraw(self, operation: UUID, *, who: str) -> None:
-        """Undo an approval that became durable only after the terminal had been told 98."""
+    def _not_after(self, operation: Operation, outcome: Outcome) -> datetime | None:
+        """The last instant at which an approval may be decided: after that its commit would come too late."""
+        is_open = operation.state is OperationState.SENT and operation.kind is not OperationKind.REFUND
+        if not is_open or not isinstance(outcome, Approved):
+            return None
+        return later(operation.answer_by, -self._settings.close_before_s / 2)
+
+    def _guards(self, operation: Operation, not_after: datetime | None) -> More:
+        if not_after is None or self._clock.now() < later(not_after, -self._settings.write_within_s):
+            return ()
+        return (arm(WITHDRAW, operation.id, later(operation.answer_by, self._settings.recover_after_s)),)
+
+    async def let_stand(self, operation: Operation) -> None:
+        """End the guard of an approval that is about to be told. Raises NotConcludedError where it cannot be."""
+        change = Change(
+            id=self._ids.new(),
+            who="clearing",
+            why="the approval was durable in time",
+            occurred_at=self._clock.now(),
+            records=(disarm(WITHDRAW, operation.id),),
+            not_after=operation.answer_by,
+            fact=True,
+        )
+        _refuse_unless_done(await self._journal.post(change))
+
+    async def withdraw(self, operation: UUID, *, told_at: datetime | None, who: str) -> bool:
+        """Undo an approval that became durable only after the terminal had been told 98 at `told_at`.
+
+        False where it cannot be undone yet: a counter-operation is open on it. What was given back by a void or refund
+        already is a question for a person.
+        """
         for _ in range(_TRIES):
             standing = await payments.standing(self._pool, operation)
             if standing is None or standing.operation.state is not OperationState.APPROVED:
-                return
+                return True
             parent_id = standing.operation.original_id
             parent = None if parent_id is None else await payments.operation(self._pool, parent_id)
+            if standing.operation.counter_id is not None:
+                return False
+            if not reversal.can_be_undone(standing.operation, parent):
+                return await self._stands_though_told(operation)
             at = self._clock.now()
             minted = await self._mint.make(at)
-            told = Reason.NO_ANSWER
-            decision = reversal.withdraw(standing, parent, minted=minted, told=told, at=at)
-            receipt = await self._post(decision, lane(decision.asked, at), who)
+            decision = reversal.withdraw(
+                standing, parent, minted=minted, told=Reason.NO_ANSWER, answered_at=told_at, at=at
+            )
+            more = (disarm(WITHDRAW, operation), *lane(decision.asked, at))
+            receipt = await self._post(decision, more, who)
             if isinstance(receipt, Done):
-                return
+                return True
             _refuse_unless_moved(receipt)
         raise NotConcludedError("the records kept moving")
+
+    async def _stands_though_told(self, operation: UUID) -> bool:
+        case = await self.case(operation)
+        if case is not None:
+            detail = "told 98, but a void or refund has given it back, so it cannot be reversed"
+            ends = disarm(WITHDRAW, operation)
+            await self.put_question(case, kind="told_98_stands", detail=detail, instruction=case.instruction, ends=ends)
+        return True
 
     async def undone(self, case: Case, undoing: InstructionRecord, outcome: Approved) -> None:
         """The bank has undone what `undoing` asked it to."""
@@ -267,8 +335,9 @@ class Conclusions:
         _refuse_unless_done(await self._post(decision, more, "clearing"))
         self._count(case, decision)
 
-    async def _post(self, decision: Decision, more: More, who: str) -> Receipt:
-        change = change_of(decision, id_=self._ids.new(), who=who, at=self._clock.now(), more=more)
+    async def _post(self, decision: Decision, more: More, who: str, not_after: datetime | None = None) -> Receipt:
+        at = self._clock.now()
+        change = change_of(decision, id_=self._ids.new(), who=who, at=at, more=more, not_after=not_after)
         return await self._journal.post(change)
 
     async def _again(self, case: Case, receipt: Receipt) -> Case:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from channels.instruction import Ask
 from gateway.clearing.identify import Merchants
@@ -13,7 +13,7 @@ from gateway.kernel.clock import SHANGHAI
 from gateway.kernel.postgres.pool import Database
 from gateway.kernel.reasons import Reason
 from gateway.payments import purchase, refund, reversal, store, void
-from gateway.payments.decision import Decision, Minted, Request, Unused
+from gateway.payments.decision import Awaits, Decision, Minted, Request, Unused
 from gateway.payments.model import OperationState, Original, Transaction
 from gateway.payments.opening import declined_at_once
 from gateway.payments.operation import Operation, OperationKind, Standing
@@ -29,8 +29,6 @@ _KINDS = {
 }
 _SALES = ("020",)
 _NOWHERE = "000000"
-# An answer's F13 is stamped by the door a moment after the operation was concluded.
-_AROUND = timedelta(minutes=1)
 
 
 class Deciding:
@@ -47,11 +45,11 @@ class Deciding:
         """The generations that a decision on this request stands on."""
         match request.record.transaction:
             case Transaction.PURCHASE:
-                return (*self._merchants.expects, self._fees.expects, self._registry.expects)
+                return (*request.expects, self._fees.expects, self._registry.expects)
             case Transaction.REVERSAL:
                 return ()
             case _:
-                return self._merchants.expects
+                return request.expects
 
     async def refresh(self) -> None:
         """Learn what has changed."""
@@ -64,8 +62,8 @@ class Deciding:
         kind = _KINDS[request.record.transaction]
         return declined_at_once(request, await self._mint.make(request.at), kind, reason)
 
-    async def pay(self, request: Request) -> Decision | Unused:
-        """Decide a purchase, void or refund."""
+    async def pay(self, request: Request) -> Decision | Unused | Awaits:
+        """Decide a purchase, void or refund; one of the last two awaits the counter-operation that is open."""
         minted = await self._mint.make(request.at)
         match request.record.transaction:
             case Transaction.VOID:
@@ -77,8 +75,11 @@ class Deciding:
             case _:
                 return await self._purchase(request, minted)
 
-    async def reverse(self, request: Request) -> Decision | None:
-        """Decide a reversal; None while its original is under way in another process."""
+    async def reverse(self, request: Request) -> Decision | Awaits | None:
+        """Decide a reversal; None while its original is under way in another process.
+
+        It awaits a counter-operation that is open on its original: only once that is done is it too late.
+        """
         reference = request.record.reference
         standing = await store.standing_by_reference(
             self._pool,
@@ -92,6 +93,9 @@ class Deciding:
             return reversal.bar(request, minted=minted)
         if standing.operation.state in (OperationState.CREATED, OperationState.SENT):
             return None
+        awaited = _open_counter(standing.operation)
+        if awaited is not None:
+            return awaited
         parent_id = standing.operation.original_id
         parent = None if parent_id is None else await store.operation(self._pool, parent_id)
         return reversal.decide(request, minted=minted, standing=standing, parent=parent)
@@ -146,20 +150,27 @@ class Deciding:
         return standing if standing is not None and names(original, standing.operation) else None
 
 
+def _open_counter(operation: Operation) -> Awaits | None:
+    if operation.counter_id is None or operation.state is not OperationState.APPROVED:
+        return None
+    return Awaits(original=operation.id, counter=operation.counter_id, otherwise=Reason.NO_ANSWER)
+
+
 def names(original: Original, operation: Operation) -> bool:
-    """Tell whether all that a request says of its original is so; batch and trace of zeros say nothing."""
+    """Tell whether all that a request says of its original is so; batch and trace of zeros say nothing.
+
+    Where the reference number says which one it is, the date may be that of any of its answers.
+    """
     if original.batch not in (None, _NOWHERE, operation.batch):
         return False
     if original.trace not in (None, _NOWHERE, operation.trace):
         return False
     if original.rrn not in (None, operation.rrn):
         return False
-    return original.on is None or original.on in _days(operation)
-
-
-def _days(operation: Operation) -> set[date]:
-    ended = operation.answered_at or operation.occurred_at
-    return {_day(operation.occurred_at), _day(ended), _day(ended + _AROUND)}
+    first, last = _day(operation.occurred_at), _day(operation.answered_at or operation.occurred_at)
+    if original.on is None or original.rrn is not None:
+        return original.on is None or original.on >= first
+    return original.on in {first, last}
 
 
 def _day(instant: datetime) -> date:

@@ -15,11 +15,12 @@ from gateway.kernel.reasons import Reason
 from gateway.keys.port import Digest, KeyStore
 from gateway.keys.vault import Vault
 from gateway.payments.decision import Payee, Request, Unused
-from gateway.payments.model import AcquiringRecord, CardData
+from gateway.payments.model import AcquiringRecord, CardData, Transaction
 from gateway.payments.operation import KeptCard
 
 _CONTENT, _EXPIRY = "request", "expiry"
-_OPEN, _AT_ONCE = "open", "at_once"
+_CLOSED, _AT_ONCE = "closed", "at_once"
+_OF_AN_ORIGINAL = (Transaction.VOID, Transaction.REFUND)
 
 
 class Merchant(Protocol):
@@ -37,7 +38,7 @@ class Merchant(Protocol):
 
     @property
     def state(self) -> str:
-        """`open` where it may be paid."""
+        """`open` where it may be paid, `suspended` where it may only be asked about and reversed."""
         ...
 
     @property
@@ -75,11 +76,13 @@ class Identification:
 
     async def of(self, record: AcquiringRecord) -> Request | Unused:
         """Identify a request; Unused where its merchant or card cannot be one."""
+        expects = self._merchants.expects
         merchant = await self._merchants.merchant(record.merchant)
         if merchant is None:
             return Unused(Reason.MERCHANT_UNKNOWN)
         try:
             card = None if record.card is None else await self._kept(record.card)
+            prints = await self._prints(record)
         except ValueError:
             return Unused(Reason.BAD_CARD)
         digest = await self._keystore.digest(_CONTENT, content_of(record, b"" if card is None else card.fingerprint))
@@ -93,13 +96,16 @@ class Identification:
             at=now,
             answer_by=now + timedelta(seconds=max(record.answer_by - self._clock.monotonic(), 0)),
             kept_until=now + timedelta(days=self._settings.reference_kept_days),
+            expects=expects,
+            prints=prints,
         )
 
     async def again(self, request: Request) -> Request:
-        """Look at the merchant again: a decision was sent back because something has changed."""
+        """Look at the merchant and the clock again: something has changed since, or time has gone by."""
+        expects = self._merchants.expects
         merchant = await self._merchants.merchant(request.record.merchant)
-        payee = replace(request.payee, is_open=False) if merchant is None else _payee(merchant)
-        return replace(request, payee=payee)
+        payee = replace(request.payee, state=_CLOSED) if merchant is None else _payee(merchant)
+        return replace(request, payee=payee, expects=expects, at=self._clock.now())
 
     async def is_same(self, request: Request, digest: bytes, version: int) -> bool:
         """Tell whether an earlier digest, maybe under an older key, is of the same content."""
@@ -113,6 +119,12 @@ class Identification:
             made = await self._keystore.digests(_CONTENT, content_of(record, each.value))
             digests += [digest for digest in made if card is None or digest.version == each.version]
         return digests
+
+    async def _prints(self, record: AcquiringRecord) -> tuple[Digest, ...]:
+        """The fingerprints of a card that must be its original's, which may be of an older key."""
+        if record.card is None or record.transaction not in _OF_AN_ORIGINAL:
+            return ()
+        return tuple(await self._vault.fingerprints(record.card.pan))
 
     async def _kept(self, card: CardData) -> KeptCard:
         token = await self._vault.keep(card.pan)
@@ -130,7 +142,7 @@ def _payee(merchant: Merchant) -> Payee:
     return Payee(
         id=merchant.id,
         number=merchant.number,
-        is_open=merchant.state == _OPEN,
+        state=merchant.state,
         ripens_at_once=merchant.ripening == _AT_ONCE,
     )
 

@@ -1,7 +1,8 @@
 """Picking up what was committed and not concluded: after a crash, after a budget, after a bank's silence.
 
-Three timers: `clearing.recover` finds requests whose road broke; `clearing.ask` asks about refunds that stay unknown;
-`clearing.reverse` is the lane that tells banks what was undone. An instruction found `sending` is unknown: asked for,
+Four timers: `clearing.recover` finds requests whose road broke; `clearing.ask` asks about refunds that stay unknown;
+`clearing.reverse` is the lane that tells banks what was undone; `clearing.withdraw` undoes an approval that was durable
+too late to be told. An instruction found `sending` is unknown: asked for,
 never sent again, unless the channel drops repeats by number. What no lane can settle in its time goes to a person.
 """
 
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from channels.instruction import Approved, Ask, Declined, Instruction, NotFound, NotSent, Outcome, Unknown
 from gateway.clearing import store
-from gateway.clearing.change import ASK, RECOVER, REVERSE, disarm
+from gateway.clearing.change import ASK, RECOVER, REVERSE, WITHDRAW, disarm
 from gateway.clearing.conclusion import Case, Conclusions
 from gateway.clearing.dispatch import Dispatcher
 from gateway.clearing.model import Communication, InstructionEvent, InstructionRecord, InstructionState, advance
@@ -32,7 +33,7 @@ _SOON = timedelta(seconds=2)
 
 
 class Recovery:
-    """The handlers of the three timers. `is_under_way` tells whether this process still carries a request."""
+    """The handlers of the four timers. `is_under_way` tells whether this process still carries a request."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Recovery:
 
     def handlers(self) -> Mapping[str, Handler]:
         """The handlers by kind of timer."""
-        return {RECOVER: self.recover, ASK: self.ask, REVERSE: self.reverse}
+        return {RECOVER: self.recover, ASK: self.ask, REVERSE: self.reverse, WITHDRAW: self.withdraw}
 
     async def recover(self, timer: Timer) -> Verdict:
         """Take up a request that should have come to its end by itself.
@@ -94,6 +95,13 @@ class Recovery:
             return Again(timedelta(seconds=min(pause, self._settings.ask_again_most_s)))
         await self._conclusions.conclude(case, outcome, ripens_at_once=False, who="clearing:query")
         return Finished()
+
+    async def withdraw(self, timer: Timer) -> Verdict:
+        """Undo an approval that nobody was told of: whoever tells 00 ends this timer first."""
+        case = await self._conclusions.case(timer.subject)
+        told_at = None if case is None else case.operation.answer_by
+        is_done = await self._conclusions.withdraw(timer.subject, told_at=told_at, who="clearing:recovery")
+        return Finished() if is_done else Again(_SOON)
 
     async def reverse(self, timer: Timer) -> Verdict:
         """Tell the bank that something is undone, until it has answered."""

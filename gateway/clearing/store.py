@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +14,7 @@ from channels.instruction import Ask
 from gateway.clearing.model import Channel, InstructionRecord, Network, Opening, from_row
 from gateway.journal.model import Table
 from gateway.kernel.postgres.edit import Editable
-from gateway.kernel.postgres.pool import Database
+from gateway.kernel.postgres.pool import Connection, Database
 
 GENERATION = "channels"
 
@@ -136,7 +138,14 @@ async def opening(pool: Database, merchant: UUID, channel: UUID) -> Opening | No
     return None if row is None else _opening(row)
 
 
-async def instruction(pool: Database, id_: UUID) -> InstructionRecord | None:
+@asynccontextmanager
+async def snapshot(pool: Database) -> AsyncIterator[Connection]:
+    """Read several records as of one instant."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield connection
+
+
+async def instruction(pool: Database | Connection, id_: UUID) -> InstructionRecord | None:
     """Read one instruction."""
     row = await pool.fetchrow("SELECT * FROM instruction WHERE id = $1", id_)
     return None if row is None else from_row(dict(row))
@@ -146,6 +155,14 @@ async def instructions_of(pool: Database, owner: UUID) -> list[InstructionRecord
     """Read all instructions of an operation or payout, oldest first."""
     rows = await pool.fetch("SELECT * FROM instruction WHERE owner_id = $1 ORDER BY id", owner)
     return [from_row(dict(row)) for row in rows]
+
+
+async def is_guarded(pool: Database, operation: UUID) -> bool:
+    """Tell whether an approval is still to be told, or else withdrawn: nobody else may be told of it meanwhile."""
+    guarded: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM timer WHERE kind = 'clearing.withdraw' AND subject = $1)", operation
+    )
+    return guarded
 
 
 async def lanes(pool: Database) -> list[LaneFigure]:

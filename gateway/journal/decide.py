@@ -70,7 +70,7 @@ def decide_batch(
     receipts: list[Receipt] = []
     place, open_day = 0, head.open_day
     for change in changes:
-        taken = _weigh(_Taken(change, Layer(layer), shapes), state, new_id)
+        taken = _weigh(_Taken(change, Layer(layer), shapes), state, now, new_id)
         if not isinstance(taken, _Taken):
             receipts.append(taken)
             continue
@@ -106,9 +106,10 @@ def decide_batch(
     )
 
 
-def _weigh(taken: _Taken, state: State, new_id: NewId) -> _Taken | Replayed | Refused:
+def _weigh(taken: _Taken, state: State, now: datetime, new_id: NewId) -> _Taken | Replayed | Refused:
     return (
         _use_keys(taken)
+        or _in_time(taken.change, now)
         or _expect(taken.change, taken.layer)
         or _close_day(taken.change, state)
         or _move_records(taken)
@@ -138,6 +139,12 @@ def _replay(change: Change, key: Key, used: Used) -> Replayed | Refused:
         if same_name and mine.digest_version == used.digest_version and mine.digest == used.digest:
             return Replayed(key.name, used.subject)
     return Refused(key.refusal, f"{key.scope} {key.name} was used with other content", used.subject)
+
+
+def _in_time(change: Change, now: datetime) -> Refused | None:
+    if change.not_after is not None and now > change.not_after:
+        return Refused(Reason.MOVED, "its time has passed")
+    return None
 
 
 def _expect(change: Change, layer: Layer) -> Refused | None:

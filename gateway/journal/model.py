@@ -96,6 +96,7 @@ class Change:
     `who` and `why` go to every record's history ("terminal:10000001", "purchase approved by the bank").
     `fact` marks work that records what has happened in the world: it is never answered busy.
     `expects` are the generations of cached facts it was decided on: (name, number); one that has moved gives MOVED.
+    `not_after` is the last instant at which it may be decided; after that it gives MOVED.
     """
 
     id: UUID
@@ -108,6 +109,7 @@ class Change:
     counts: tuple[Count, ...] = ()
     events: tuple[Event, ...] = ()
     expects: tuple[tuple[str, int], ...] = ()
+    not_after: datetime | None = None
     close_day: CloseDay | None = None
     fact: bool = False
     book: str = "main"

@@ -53,7 +53,8 @@ class Merchant:
 class Terminal:
     """A terminal with its session: keys as key blocks (TR-31 text) or None, batch, and what was last heard.
 
-    `number` is the 8 characters of field 41. The previous keys stay good until the first message under the new ones.
+    `number` is the 8 characters of field 41. The newest keys, those offered before them and never used, and the
+    previous ones, which the terminal works with, are good until its first message under newer ones.
     """
 
     id: UUID
@@ -68,6 +69,8 @@ class Terminal:
     pin_key: str | None = field(repr=False)
     previous_mac_key: str | None = field(repr=False)
     previous_pin_key: str | None = field(repr=False)
+    offered_mac_key: str | None = field(repr=False)
+    offered_pin_key: str | None = field(repr=False)
     batch_no: str
     batch_state: BatchState
     signed_in_at: datetime | None

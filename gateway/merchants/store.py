@@ -35,6 +35,8 @@ _TERMINAL = {
     "pin_key": "text",
     "previous_mac_key": "text",
     "previous_pin_key": "text",
+    "offered_mac_key": "text",
+    "offered_pin_key": "text",
     "batch_no": "text",
     "batch_state": "text",
     "signed_in_at": "timestamptz",
@@ -44,7 +46,7 @@ _TERMINAL = {
     "created_at": "timestamptz",
     "version": "integer",
 }
-_KEYS = frozenset({"tmk", "mac_key", "pin_key", "previous_mac_key", "previous_pin_key"})
+_KEYS = frozenset(name for name in _TERMINAL if name == "tmk" or name.endswith("_key"))
 
 MERCHANT = Table(name="merchant", columns=_MERCHANT, noted=("ripening",))
 TERMINAL = Table(name="terminal", columns=_TERMINAL, noted=("batch_no", "batch_state"))
@@ -154,6 +156,8 @@ def _terminal(row: asyncpg.Record) -> Terminal:
         pin_key=row["pin_key"],
         previous_mac_key=row["previous_mac_key"],
         previous_pin_key=row["previous_pin_key"],
+        offered_mac_key=row["offered_mac_key"],
+        offered_pin_key=row["offered_pin_key"],
         batch_no=row["batch_no"],
         batch_state=BatchState(row["batch_state"]),
         signed_in_at=row["signed_in_at"],

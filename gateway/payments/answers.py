@@ -11,6 +11,7 @@ from gateway.kernel.reasons import Reason
 from gateway.payments.model import AcquiringAnswer, OperationState
 from gateway.payments.operation import Operation, OperationKind
 
+_IN_PROGRESS = "in progress"
 _FINAL = (OperationState.APPROVED, OperationState.DECLINED)
 
 
@@ -42,6 +43,7 @@ def _answer(operation: Operation, reason: Reason, *, booked_on: date | None, rep
         settled_on=(operation.settled_on or booked_on) if approved else None,
         amount=operation.amount,
         replayed=replayed,
+        answered_at=operation.answered_at,
     )
 
 
@@ -62,10 +64,20 @@ def standing_of(operation: Operation | None) -> AcquiringAnswer:
     )
 
 
+def under_way(operation: Operation | None) -> AcquiringAnswer:
+    """Return the answer to an enquiry about what is still being carried, None where nothing is recorded of it yet."""
+    return AcquiringAnswer(
+        reason=Reason.IN_PROGRESS,
+        operation=None if operation is None else operation.id,
+        rrn="" if operation is None else operation.rrn,
+        standing=_IN_PROGRESS,
+    )
+
+
 def _standing(operation: Operation) -> tuple[Reason, str]:
     match operation.state:
         case OperationState.CREATED | OperationState.SENT | OperationState.UNKNOWN:
-            return Reason.IN_PROGRESS, "in progress"
+            return Reason.IN_PROGRESS, _IN_PROGRESS
         case OperationState.DECLINED:
             return Reason(operation.reason), "declined"
         case OperationState.REVERSING | OperationState.REVERSED:

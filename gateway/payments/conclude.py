@@ -39,7 +39,7 @@ def approve(
         "approval_code": outcome.approval_code,
         "settled_on": outcome.value_on,
         "transfer_id": transfers[0],
-        "answered_at": at,
+        "answered_at": _answered_at(operation, at),
     }
     if operation.kind is OperationKind.PURCHASE:
         to |= {"rest_minor": operation.amount_minor, "unripe_minor": unripe}
@@ -72,20 +72,20 @@ def decline(
         "reason": reason,
         "bank_code": code,
         "text": text,
-        "answered_at": operation.answered_at or at,
+        "answered_at": _answered_at(operation, at),
     }
     return _let_go(operation, to, original=original, at=at, why=f"{operation.kind} declined: {reason}")
 
 
 def give_up(operation: Operation, *, asked: Asked | None, at: datetime) -> Decision:
     """No answer within the budget: told 98, and from now on it can only end declined or reversed."""
-    to = {"state": advance(operation.state, OperationEvent.GIVE_UP), **_told_nothing(at)}
+    to = {"state": advance(operation.state, OperationEvent.GIVE_UP), **_told_nothing(operation, at)}
     return _decision(operation, to, why="no answer in time: it is being undone", asked=asked)
 
 
 def leave_open(operation: Operation, *, at: datetime) -> Decision:
     """No answer within the budget for a refund: told 98 and unknown until a query or the day's file decides."""
-    to = {"state": advance(operation.state, OperationEvent.LEAVE_OPEN), **_told_nothing(at)}
+    to = {"state": advance(operation.state, OperationEvent.LEAVE_OPEN), **_told_nothing(operation, at)}
     return _decision(operation, to, why="no answer in time: the bank is asked until it is known")
 
 
@@ -113,8 +113,15 @@ def question(
     return Decision(operation=operation, why=detail, records=(Insert(EXCEPTIONS, row),), fact=True)
 
 
-def _told_nothing(at: datetime) -> dict[str, object]:
-    return {"told": Reason.NO_ANSWER, "reason": Reason.NO_ANSWER, "answered_at": at}
+def _told_nothing(operation: Operation, at: datetime) -> dict[str, object]:
+    # Whoever is still waiting at the end of the budget is told there and then.
+    answered_at = operation.answered_at or min(at, operation.answer_by)
+    return {"told": Reason.NO_ANSWER, "reason": Reason.NO_ANSWER, "answered_at": answered_at}
+
+
+def _answered_at(operation: Operation, at: datetime) -> datetime:
+    """When the answer was given that repeats get: the first one, but a refund's final one after its 98."""
+    return at if operation.kind is OperationKind.REFUND else operation.answered_at or at
 
 
 def _let_go(

@@ -16,7 +16,7 @@ from gateway.journal.model import Insert, Move
 from gateway.kernel.money import Money, reversed_part
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import Hold
-from gateway.payments.decision import TABLE, Decision, Minted, Request, reference_key, ripening
+from gateway.payments.decision import TABLE, Awaits, Decision, Minted, Request, reference_key, ripening
 from gateway.payments.legs import merchant_account
 from gateway.payments.model import OperationState
 from gateway.payments.opening import begin
@@ -28,10 +28,10 @@ _ASKS = {OperationKind.VOID: Ask.VOID, OperationKind.REFUND: Ask.REFUND}
 
 
 def what_forbids(request: Request, original: Operation) -> Reason | None:
-    """Return why nothing may be taken back from this original now, None where it may."""
+    """Return why nothing may be taken back from this original, None where it may once no other counter is open."""
     if original.kind is not OperationKind.PURCHASE or original.merchant_id != request.payee.id:
         return Reason.ORIGINAL_NOT_FOUND
-    if original.state is not OperationState.APPROVED or original.voided or original.counter_id is not None:
+    if original.state is not OperationState.APPROVED or original.voided:
         return Reason.WRONG_STATE
     if _is_other_card(request, original):
         return Reason.BAD_CARD
@@ -39,16 +39,24 @@ def what_forbids(request: Request, original: Operation) -> Reason | None:
 
 
 def _is_other_card(request: Request, original: Operation) -> bool:
-    card = request.card
-    same_key = card is not None and card.version == original.card_version
-    return same_key and card is not None and card.fingerprint != original.card_fingerprint
+    """Tell whether a card is given and cannot be shown to be the original's."""
+    if request.card is None:
+        return False
+    return not any(
+        each.value == original.card_fingerprint and each.version == original.card_version for each in request.prints
+    )
 
 
 def counter(
     request: Request, *, minted: Minted, standing: Standing, kind: OperationKind, amount_minor: int
-) -> Decision:
-    """Accept a void or refund of `amount_minor`: hold the merchant's part, mark the original, ask the bank."""
+) -> Decision | Awaits:
+    """Accept a void or refund of `amount_minor`: hold the merchant's part, mark the original, ask the bank.
+
+    It awaits the counter-operation that is still open on the original: at most one is.
+    """
     original = standing.operation
+    if original.counter_id is not None:
+        return Awaits(original=original.id, counter=original.counter_id)
     operation = _operation(request, minted, original, kind, amount_minor)
     taken = 0 if request.payee.ripens_at_once else min(operation.net_minor, standing.unripe_minor)
     operation = replace(operation, unripe_minor=-max(taken, 0))

@@ -13,6 +13,7 @@ from uuid import UUID
 from channels.instruction import Ask
 from gateway.journal.model import Count, Event, Insert, Key, Move, Put
 from gateway.kernel.reasons import Reason
+from gateway.keys.port import Digest
 from gateway.ledger.model import Posting
 from gateway.payments.model import AcquiringAnswer, AcquiringRecord
 from gateway.payments.operation import KeptCard, Operation
@@ -24,11 +25,14 @@ UNRIPE = "unripe"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payee:
-    """The merchant a request is for; `ripens_at_once`: what it gets may be withdrawn straight away."""
+    """The merchant a request is for, in the state it stands in: only an `open` one is paid.
+
+    `ripens_at_once`: what it gets may be withdrawn straight away.
+    """
 
     id: UUID
     number: str
-    is_open: bool
+    state: str
     ripens_at_once: bool
 
 
@@ -37,7 +41,8 @@ class Request:
     """A request with what is known of it before it is decided.
 
     `digest` is the keyed digest of its content, `at` the present instant, `answer_by` the wall time of its budget's
-    end, `kept_until` how long its reference is remembered.
+    end, `kept_until` how long its reference is remembered, `expects` the generations its merchant was read at. `prints`
+    are the card's fingerprints under every key still looked up, where it may have to be that of an original.
     """
 
     record: AcquiringRecord
@@ -48,6 +53,8 @@ class Request:
     at: datetime
     answer_by: datetime
     kept_until: datetime
+    expects: tuple[tuple[str, int], ...] = ()
+    prints: tuple[Digest, ...] = ()
 
     @property
     def scope(self) -> str:
@@ -128,6 +135,18 @@ class Unused:
 
     reason: Reason
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """Cannot be decided while `counter` is still open on `original`: what it leaves of it is not known yet.
+
+    `otherwise` is the answer where it stays open: nothing is recorded.
+    """
+
+    original: UUID
+    counter: UUID
+    otherwise: Reason = Reason.BUSY
 
 
 def reference_key(request: Request, subject: UUID) -> Key:

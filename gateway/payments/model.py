@@ -88,8 +88,8 @@ class AcquiringRecord:
     """One request of a payer's side, the same from every door.
 
     `content` is what a repeat must have in common with the first (`docs/terminal-protocol.md` "Reference"), as
-    text pairs, the card number left out: it enters the digest by fingerprint. `answer_by` is the monotonic second at which
-    the door's budget ends. `repeat` is True for xx1 messages.
+    text pairs, the card number left out: it enters the digest by fingerprint. `answer_by` is the monotonic second at
+    which the door's budget ends. `repeat` is True for xx1 messages.
     """
 
     source: Source
@@ -112,6 +112,7 @@ class AcquiringAnswer:
     """What the door encodes. `standing` is the enquiry's word (approved, declined, in progress, …), else empty.
 
     `iso39` overrides the reason's own field 39 (a bank's decline keeps its code). `settled_on` is the bank's date.
+    `answered_at` is when the request was first answered so, the same for every repeat; None where it is answered now.
     """
 
     reason: Reason
@@ -124,3 +125,4 @@ class AcquiringAnswer:
     amount: Money | None = None
     standing: str = ""
     replayed: bool = False
+    answered_at: datetime | None = None

@@ -14,6 +14,8 @@ from gateway.payments.operation import KeptCard, Operation, OperationKind, row_o
 from gateway.payments.states import OperationEvent, advance
 
 _UNIT = "CNY"
+_OFFERED = frozenset({_UNIT})
+_OPEN, _SUSPENDED = "open", "suspended"
 
 
 def begin(request: Request, minted: Minted, kind: OperationKind, **own: Any) -> Operation:
@@ -52,6 +54,16 @@ def _card(card: KeptCard | None) -> dict[str, Any]:
         "card_mask": card.mask,
         "expiry_sealed": card.expiry_sealed,
     }
+
+
+def what_refuses(request: Request) -> Reason | None:
+    """Return why nothing of this kind may be begun, whatever it asks for: its unit, its merchant."""
+    amount = request.record.amount
+    if amount is not None and amount.unit not in _OFFERED:
+        return Reason.NOT_SUPPORTED
+    if request.payee.state == _SUSPENDED:
+        return Reason.NOT_PERMITTED
+    return None if request.payee.state == _OPEN else Reason.MERCHANT_UNKNOWN
 
 
 def declined_at_once(request: Request, minted: Minted, kind: OperationKind, reason: Reason, text: str = "") -> Decision:

@@ -12,10 +12,13 @@ from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
 from gateway.payments.decision import TABLE, Asked, Decision, Minted, Request, Unused, reference_key
 from gateway.payments.model import OperationState
-from gateway.payments.opening import begin, declined_at_once
+from gateway.payments.opening import begin, declined_at_once, what_refuses
 from gateway.payments.operation import FeeShare, OperationKind, row_of
 from gateway.payments.states import OperationEvent, advance
 from gateway.routing.model import Choice
+
+# Entry modes of a purchase by QR code, which are reserved.
+QR_CODE = "03"
 
 
 def decide(
@@ -25,16 +28,23 @@ def decide(
 
     `choice` is the channel that routing found, None where none is open; `fee` is the merchant's, `cost` the channel's.
     """
-    amount = request.record.amount
-    if request.card is None or request.record.card is None:
+    amount, reason = request.record.amount, _refusal(request)
+    if reason is None and (request.card is None or request.record.card is None):
         return Unused(Reason.BAD_CARD)
-    if amount is None or amount.minor <= 0:
-        return declined_at_once(request, minted, OperationKind.PURCHASE, Reason.BAD_AMOUNT)
-    if not request.payee.is_open:
-        return declined_at_once(request, minted, OperationKind.PURCHASE, Reason.MERCHANT_UNKNOWN)
+    if reason is not None or amount is None:
+        return declined_at_once(request, minted, OperationKind.PURCHASE, reason or Reason.BAD_AMOUNT)
     if choice is None or fee is None:
         return Unused(Reason.CHANNEL_CLOSED, "no channel is open for this merchant")
     return _sent(request, minted, amount=amount, choice=choice, fee=fee, cost=cost)
+
+
+def _refusal(request: Request) -> Reason | None:
+    amount = request.record.amount
+    if request.record.entry_mode.startswith(QR_CODE):
+        return Reason.NOT_SUPPORTED
+    if amount is None or amount.minor <= 0:
+        return what_refuses(request) or Reason.BAD_AMOUNT
+    return what_refuses(request)
 
 
 def _sent(

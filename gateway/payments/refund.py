@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from gateway.kernel.reasons import Reason
 from gateway.payments.counter import counter, what_forbids
-from gateway.payments.decision import Decision, Minted, Request
-from gateway.payments.opening import declined_at_once
+from gateway.payments.decision import Awaits, Decision, Minted, Request
+from gateway.payments.opening import declined_at_once, what_refuses
 from gateway.payments.operation import OperationKind, Standing
 
 
-def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision:
+def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision | Awaits:
     """Decide a refund; `standing` is the original as found, None where there is none."""
     amount = request.record.amount
     reason = _refusal(request, standing)
@@ -20,10 +20,11 @@ def decide(request: Request, *, minted: Minted, standing: Standing | None) -> De
 
 def _refusal(request: Request, standing: Standing | None) -> Reason | None:
     amount = request.record.amount
+    refused = what_refuses(request)
+    if refused is not None:
+        return refused
     if amount is None or amount.minor <= 0:
         return Reason.BAD_AMOUNT
-    if not request.payee.is_open:
-        return Reason.MERCHANT_UNKNOWN
     if standing is None:
         return Reason.ORIGINAL_NOT_FOUND
     original = standing.operation

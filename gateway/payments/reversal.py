@@ -53,7 +53,7 @@ def decide(request: Request, *, minted: Minted, standing: Standing, parent: Oper
     match original.state:
         case OperationState.DECLINED | OperationState.REVERSING | OperationState.REVERSED:
             return _accepted(request, minted, original, why="nothing is left to undo")
-        case OperationState.APPROVED if _can_be_undone(original, parent):
+        case OperationState.APPROVED if can_be_undone(original, parent):
             return _undo(request, minted, standing, parent)
         case _:
             return declined_at_once(request, minted, OperationKind.REVERSAL, Reason.WRONG_STATE)
@@ -64,7 +64,8 @@ def _is_other(request: Request, original: Operation) -> bool:
     return amount is not None and amount.minor > 0 and amount != original.amount
 
 
-def _can_be_undone(original: Operation, parent: Operation | None) -> bool:
+def can_be_undone(original: Operation, parent: Operation | None) -> bool:
+    """Tell whether an approved sale or void may still be reversed; `parent` is what a void voids."""
     if original.kind is OperationKind.PURCHASE:
         return not original.voided and original.reversed_minor == 0 and original.counter_id is None
     return (
@@ -100,7 +101,8 @@ def _accepted(request: Request, minted: Minted, original: Operation, *, why: str
 def _undo(request: Request, minted: Minted, standing: Standing, parent: Operation | None) -> Decision:
     original = standing.operation
     accepted = _accepted(request, minted, original, why=f"the {original.kind} is undone")
-    undoes = withdraw(standing, parent, minted=minted, told=original.told, at=request.at)
+    told, answered_at = original.told, original.answered_at
+    undoes = withdraw(standing, parent, minted=minted, told=told, answered_at=answered_at, at=request.at)
     return replace(
         undoes,
         operation=accepted.operation,
@@ -111,13 +113,22 @@ def _undo(request: Request, minted: Minted, standing: Standing, parent: Operatio
     )
 
 
-def withdraw(standing: Standing, parent: Operation | None, *, minted: Minted, told: str, at: datetime) -> Decision:
+def withdraw(
+    standing: Standing,
+    parent: Operation | None,
+    *,
+    minted: Minted,
+    told: str,
+    answered_at: datetime | None,
+    at: datetime,
+) -> Decision:
     """Undo what is approved and posted, as a fact: mirrored now, the bank is told by its lane.
 
-    `told` is what the first answer was: an approval that became durable only after 98 was told is undone like this.
+    `told` is what the first answer was, given at `answered_at`: an approval that became durable only after 98 was told
+    is undone like this.
     """
     original = standing.operation
-    to = {"state": advance(original.state, OperationEvent.REVERSE), "told": told}
+    to = {"state": advance(original.state, OperationEvent.REVERSE), "told": told, "answered_at": answered_at}
     moves = [Move(TABLE, original.id, original.version, to)]
     if parent is not None:
         # The sale stands again, but nothing else may be done to it until the bank has undone the void.

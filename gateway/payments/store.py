@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from gateway.journal.model import Table
-from gateway.kernel.postgres.pool import Database
+from gateway.kernel.postgres.pool import Connection, Database
 from gateway.payments.decision import EXCEPTIONS, TABLE
 from gateway.payments.enquiry import Evidence, Found, found
 from gateway.payments.operation import Operation, Standing, from_row
@@ -109,7 +109,7 @@ ORDER BY id DESC LIMIT 1
 """
 
 
-async def operation(pool: Database, id_: UUID) -> Operation | None:
+async def operation(pool: Database | Connection, id_: UUID) -> Operation | None:
     """Read one operation."""
     row = await pool.fetchrow("SELECT * FROM operation WHERE id = $1", id_)
     return None if row is None else from_row(dict(row))
@@ -136,6 +136,12 @@ async def by_reference(pool: Database, *, terminal: str, batch: str, trace: str)
     """Find what an enquiry asks about: the newest under that reference, reversals left out."""
     row = await pool.fetchrow(_NOT_BY_REVERSAL, terminal, batch, trace)
     return None if row is None else from_row(dict(row))
+
+
+async def counter_of(pool: Database, original: UUID) -> UUID | None:
+    """Return the counter-operation that is open on an original now."""
+    counter: UUID | None = await pool.fetchval("SELECT counter_id FROM operation WHERE id = $1", original)
+    return counter
 
 
 async def used_by(pool: Database, *, scope: str, name: str) -> tuple[bytes, int, UUID] | None:

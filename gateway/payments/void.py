@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from gateway.kernel.reasons import Reason
 from gateway.payments.counter import counter, what_forbids
-from gateway.payments.decision import Decision, Minted, Request
-from gateway.payments.opening import declined_at_once
+from gateway.payments.decision import Awaits, Decision, Minted, Request
+from gateway.payments.opening import declined_at_once, what_refuses
 from gateway.payments.operation import OperationKind, Standing
 
 
-def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision:
+def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision | Awaits:
     """Decide a void; `standing` is the original as found, None where there is none."""
     reason = _refusal(request, standing)
     if reason is not None or standing is None:
@@ -19,8 +19,9 @@ def decide(request: Request, *, minted: Minted, standing: Standing | None) -> De
 
 
 def _refusal(request: Request, standing: Standing | None) -> Reason | None:
-    if not request.payee.is_open:
-        return Reason.MERCHANT_UNKNOWN
+    refused = what_refuses(request)
+    if refused is not None:
+        return refused
     if standing is None or standing.operation.terminal != request.record.reference.terminal:
         return Reason.ORIGINAL_NOT_FOUND
     original = standing.operation

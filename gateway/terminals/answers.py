@@ -55,21 +55,22 @@ class Answers:
     def payment(
         self, dialect: Dialect, request: Message, now: datetime, record: AcquiringRecord, answer: AcquiringAnswer
     ) -> Message:
-        """Tell what became of a payment; where field 39 is 00 the MAC is still to come."""
-        fields = self._opening(dialect, request, now)
+        """Tell what became of a payment, and when it was first told; where field 39 is 00 the MAC is still to come."""
+        at = answer.answered_at or now
+        fields = self._opening(dialect, request, at)
         fields[39] = answer.iso39 or ANSWERS[answer.reason].iso39
         if record.card and not is_enciphered(request):
             fields[2] = record.card.pan
         own: dict[int, str] = {37: answer.rrn, 38: answer.approval_code}
         if fields[39] == DONE:
-            own |= self._approval(now, record, answer)
+            own |= self._approval(at, record, answer)
         own[44] = answer.standing or own.get(44) or answer.text or ANSWERS[answer.reason].title
         own[44] = dialect.fitted(44, own[44])
         fields |= {number: value for number, value in own.items() if value and dialect.takes(number, value)}
         return _answer(request, fields)
 
-    def _approval(self, now: datetime, record: AcquiringRecord, answer: AcquiringAnswer) -> dict[int, str]:
-        settled_on = answer.settled_on or now.astimezone(SHANGHAI).date()
+    def _approval(self, at: datetime, record: AcquiringRecord, answer: AcquiringAnswer) -> dict[int, str]:
+        settled_on = answer.settled_on or at.astimezone(SHANGHAI).date()
         issuer = record.card.pan[:6] if record.card else ""
         return {
             15: f"{settled_on:%m%d}",
@@ -78,13 +79,13 @@ class Answers:
             63: _SCHEME,
         }
 
-    def _opening(self, dialect: Dialect, request: Message, now: datetime) -> dict[int, str | bytes]:
+    def _opening(self, dialect: Dialect, request: Message, at: datetime) -> dict[int, str | bytes]:
         network = request.mti[:3] in NETWORK
         repeated = _NETWORK_REPEATED if network else _REPEATED
         fields = {number: request.fields[number] for number in repeated if number in request.fields}
         if not network and is_enciphered(request):
             fields.pop(2, None)
-        there = now.astimezone(SHANGHAI)
+        there = at.astimezone(SHANGHAI)
         fields |= {12: f"{there:%H%M%S}", 13: f"{there:%m%d}", 37: retrieval_reference(self._ids)}
         code = _echoed_code(request)
         return {**fields, 60: code} if code and dialect.takes(60, code) else fields

@@ -26,7 +26,7 @@ from gateway.terminals.request import InadmissibleError, Letter, Request
 from gateway.terminals.road import Road
 from gateway.terminals.samples import Samples
 from gateway.terminals.sessions import Sessions
-from gateway.terminals.transactions import ALWAYS, NETWORK, SETTLING, WITH_MAC, Row, found, is_request
+from gateway.terminals.transactions import ALWAYS, CARRIED, NETWORK, SETTLING, WITH_MAC, Row, found, is_request
 from gateway.terminals.watch import MacWatch
 
 _LOG = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ _NETWORK_NAMES = {("082", _ECHO): "echo", ("082", _SIGN_OFF): "sign_off"} | {
     (_SIGN_IN, code): "sign_in" for code in ("001", "003", "004", "005")
 }
 _SETTLEMENT_MAC = "settlement_mac"
+_UNCERTAIN = (Reason.BUSY, Reason.FAULT, Reason.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,6 @@ class Desk:
         row, code = _row(request)
         record = acquiring_record(request=request, row=row, code=code, terminal=terminal, merchant=merchant)
         await self._in_open_batch(proof.terminal, code)
-        if row.wish and merchant.state == "suspended":
-            raise InadmissibleError(Reason.NOT_PERMITTED)
         return _Admitted(record, proof)
 
     async def _terminal(self, request: Request) -> Terminal:
@@ -173,8 +172,8 @@ class Desk:
         merchant = await self._facts.merchant(request.text(42).rstrip())
         if merchant is None or merchant.id != terminal.merchant_id:
             raise InadmissibleError(Reason.MERCHANT_UNKNOWN)
-        closed = merchant.state not in {"open", "suspended"}
-        if closed and request.message_class != "040":
+        is_closed = merchant.state not in {"open", "suspended"}
+        if is_closed and request.message_class in NETWORK:
             raise InadmissibleError(Reason.MERCHANT_UNKNOWN)
         return merchant
 
@@ -203,8 +202,7 @@ class Desk:
                 _LOG.warning("terminals.source_blocked", address=source, terminal=terminal.number)
             raise InadmissibleError(Reason.BAD_MAC)
         self._watch.good(source)
-        if proof.current and proof.terminal.previous_mac_key is not None:
-            await self._sessions.retire(proof.terminal)
+        await self._sessions.used(proof.terminal, proof.key)
         return proof
 
     async def _in_open_batch(self, terminal: Terminal, code: TypeBatchCode) -> None:
@@ -222,8 +220,9 @@ class Desk:
 
     def _refusal(self, request: Request, refusal: InadmissibleError) -> _Reply:
         dialect, now = request.letter.dialect, self._clock.now()
-        answer = self._answers.refusal(dialect, request.message, now, reason=refusal.reason, text=refusal.text)
-        return _Reply(answer, refusal.reason)
+        reason = _surely(request, refusal.reason)
+        answer = self._answers.refusal(dialect, request.message, now, reason=reason, text=refusal.text)
+        return _Reply(answer, reason)
 
     def _unread(self, letter: Letter, fault: CodecError, *, blocked: bool) -> bytes | None:
         self._meters.garbage("message")
@@ -246,6 +245,12 @@ class Desk:
         except KeyStoreError as fault:
             _LOG.error("terminals.answer_not_sealed", why=str(fault))
             return None
+
+
+def _surely(request: Request, reason: Reason) -> Reason:
+    """Nobody can tell a repeat that nothing was sent before the books have been asked: it is told 98."""
+    is_repeat = request.message.mti[3] == "1" and request.message_class in CARRIED
+    return Reason.NO_ANSWER if is_repeat and reason in _UNCERTAIN else reason
 
 
 def _row(request: Request) -> tuple[Row, TypeBatchCode]:

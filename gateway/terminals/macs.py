@@ -1,4 +1,4 @@
-"""MACs of terminals: checked under the session's key or the one before it, made under the key that was good.
+"""MACs of terminals: checked under every key that is still good, made under the key that was.
 
 Source: `docs/terminal-protocol.md` "MAC".
 """
@@ -19,11 +19,10 @@ _LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A good MAC: the terminal as it was when checked, the key that made it, and whether that is the current one."""
+    """A good MAC: the terminal as it was when checked, and the key that made it."""
 
     terminal: Terminal
     key: KeyBlock
-    current: bool
 
 
 class Macs:
@@ -61,10 +60,10 @@ class Macs:
             return None
         scheme = SCHEMES[request.letter.dialect.name]
         covered = mac_input(request.letter.dialect, request.letter.data)
-        for text, current in ((terminal.mac_key, True), (terminal.previous_mac_key, False)):
+        for text in (terminal.mac_key, terminal.offered_mac_key, terminal.previous_mac_key):
             key = KeyBlock(KeyKind.MAC, text) if text else None
             if key and await self._keys.mac_is_good(key, scheme, covered, mac):
-                return Proof(terminal, key, current)
+                return Proof(terminal, key)
         return None
 
 

@@ -13,9 +13,10 @@ from gateway.payments.model import AcquiringAnswer, AcquiringRecord
 class Terminal(Protocol):
     """A terminal as it is registered. The keys are TR-31 block texts under the key store's master key.
 
-    `previous_mac_key` and `previous_pin_key` are the keys a terminal may still use after a sign-in, until its first
-    message under the new ones. `state` is active or locked; `batch_state` open or closed; `batch_no` six digits.
-    `settings` may hold `settlement_mac` (default true): whether 0500 and 0320 carry a MAC.
+    Until a terminal's first message under newer keys it may still use the previous ones, which it works with, and those
+    of the last sign-in but one, which were offered to it and never used. `state` is active or locked; `batch_state`
+    open or closed; `batch_no` six digits. `settings` may hold `settlement_mac` (default true): whether 0500 and 0320
+    carry a MAC.
     """
 
     @property
@@ -47,6 +48,12 @@ class Terminal(Protocol):
 
     @property
     def previous_pin_key(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def offered_mac_key(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def offered_pin_key(self) -> str | None: ...  # noqa: D102
 
     @property
     def batch_no(self) -> str: ...  # noqa: D102

@@ -18,7 +18,8 @@ from gateway.terminals.transactions import Row
 # Fields that a repeat must have in common with the first, beside the card number.
 _CONTENT = (3, 4, 25, 48, 49, 58)
 _CURRENCY = {numeric: letters for letters, (numeric, _) in CURRENCIES.items()}
-_TAKEN = "CNY"
+_UNIT = "156"
+_QR_CODE = "03"
 _NONE = "000000"
 
 
@@ -61,17 +62,15 @@ def acquiring_record(
 
 def _card(message: Message, row: Row) -> CardData | None:
     found = card(message)
-    if found is None and row.card:
+    if found is None and row.card and not (message.text(22) or "").startswith(_QR_CODE):
         raise lacking(2)
     return found
 
 
 def _amount(message: Message) -> Money | None:
-    unit, minor = message.text(49), message.text(4)
-    letters = _CURRENCY.get(unit or "156")
-    if letters != _TAKEN:
-        raise InadmissibleError(Reason.NOT_SUPPORTED)
-    return None if minor is None else Money(int(minor), letters)
+    """Read the amount; a unit that nobody knows keeps its code, for the payments to refuse."""
+    unit, minor = message.text(49) or _UNIT, message.text(4)
+    return None if minor is None else Money(int(minor), _CURRENCY.get(unit, unit))
 
 
 def _content(message: Message, code: TypeBatchCode) -> tuple[tuple[str, str], ...]:

@@ -32,10 +32,13 @@ class Road:
         self._undoing: set[asyncio.Task[None]] = set()
 
     async def taken(self, record: AcquiringRecord) -> AcquiringAnswer:
-        """Return what became of the request; 96 where its turn came too late, 98 where nobody can say."""
+        """Return what became of the request; 96 where its turn came too late, 98 where nobody can say.
+
+        A repeat whose turn came too late is told 98: its first may have been sent.
+        """
         left = record.answer_by - self._clock.monotonic()
         if left <= 0:
-            return AcquiringAnswer(reason=Reason.BUSY)
+            return AcquiringAnswer(reason=Reason.NO_ANSWER if record.repeat else Reason.BUSY)
         work = asyncio.create_task(self._carry.carry(record))
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)

@@ -1,7 +1,8 @@
 """Sign-in and sign-off: working keys are made in the key store, kept with the terminal, and handed out enciphered.
 
-A session belongs to the terminal, not to the connection. The keys it worked with stay good beside the new ones until
-its first message under the new ones, so a sign-in whose answer was lost (or was not the terminal's own) costs nothing.
+A session belongs to the terminal, not to the connection. Three generations of keys are good at most: the newest, the
+one offered before it and never used, and the one the terminal works with; its first message under newer keys ends the
+older ones. So a sign-in whose answer was lost (or was not the terminal's own) costs nothing.
 
 Source: `docs/terminal-protocol.md` "Keys".
 """
@@ -45,6 +46,9 @@ LAYOUTS: dict[tuple[str, str], tuple[Slot, ...]] = {
 }
 
 
+_NONE_OFFERED: Mapping[str, object] = {"offered_mac_key": None, "offered_pin_key": None}
+_NONE_PREVIOUS: Mapping[str, object] = {"previous_mac_key": None, "previous_pin_key": None}
+
 Decision = Callable[[Terminal], Mapping[str, object] | None]
 
 
@@ -81,17 +85,13 @@ class Sessions:
 
     async def sign_off(self, terminal: Terminal) -> None:
         """End a session: no working key is good any more."""
-        gone: dict[str, object] = dict.fromkeys(("mac_key", "pin_key", "previous_mac_key", "previous_pin_key"))
+        gone = {"mac_key": None, "pin_key": None, **_NONE_OFFERED, **_NONE_PREVIOUS}
         await self._moved(terminal, "sign-off", lambda current: gone if current.mac_key else None)
 
-    async def retire(self, terminal: Terminal) -> None:
-        """Drop the previous keys: the terminal has shown that it has the new ones."""
-        proven = terminal.mac_key
-        gone: dict[str, object] = {"previous_mac_key": None, "previous_pin_key": None}
+    async def used(self, terminal: Terminal, mac_key: KeyBlock) -> None:
+        """Drop the keys before those a terminal has shown that it has; writes only where there are any."""
         await self._moved(
-            terminal,
-            "first message under the new keys",
-            lambda current: gone if current.mac_key == proven and current.previous_mac_key else None,
+            terminal, "first message under newer keys", lambda current: _without_older(current, mac_key.text)
         )
 
     async def _wrapped(self, tmk: KeyBlock, key: KeyBlock, slot: Slot) -> bytes:
@@ -126,12 +126,28 @@ class Sessions:
         )
 
     def _new_keys(self, current: Terminal, made: Mapping[KeyKind, KeyBlock]) -> dict[str, object]:
-        """Keys that were never used give way; those the terminal is known to work with are kept as previous ones."""
-        unused = current.previous_mac_key is not None
+        """The newest become the offered ones where others are in use: the oldest unused give way, never those."""
         return {
             "signed_in_at": self._clock.now(),
             "mac_key": made[KeyKind.MAC].text,
             "pin_key": made[KeyKind.PIN].text,
-            "previous_mac_key": current.previous_mac_key if unused else current.mac_key,
-            "previous_pin_key": current.previous_pin_key if unused else current.pin_key,
+            **_kept(current),
         }
+
+
+def _kept(current: Terminal) -> dict[str, object]:
+    if current.previous_mac_key is None:
+        return {"previous_mac_key": current.mac_key, "previous_pin_key": current.pin_key}
+    return {"offered_mac_key": current.mac_key, "offered_pin_key": current.pin_key}
+
+
+def _without_older(current: Terminal, mac_key: str) -> Mapping[str, object] | None:
+    if mac_key == current.mac_key and current.previous_mac_key is not None:
+        return {**_NONE_OFFERED, **_NONE_PREVIOUS}
+    if mac_key == current.offered_mac_key:
+        return {
+            "previous_mac_key": current.offered_mac_key,
+            "previous_pin_key": current.offered_pin_key,
+            **_NONE_OFFERED,
+        }
+    return None

@@ -16,7 +16,7 @@ class Row:
     """One transaction. `needs` are fields that must be there beside those every request has.
 
     `original` is how many digits field 61 must have at least (0: it is not looked at). `card` tells whether it cannot
-    be done without a card. A `wish` is refused to a suspended merchant, what records the past is not.
+    be done without a card.
     """
 
     name: str
@@ -28,7 +28,6 @@ class Row:
     needs: tuple[int, ...] = ()
     original: int = 0
     card: bool = False
-    wish: bool = True
 
 
 ALWAYS = (3, 11, 25, 41, 42, 60)
@@ -78,7 +77,6 @@ ROWS: tuple[Row, ...] = (
         kind="03",
         transaction=Transaction.ENQUIRY,
         original=12,
-        wish=False,
     ),
     _card("balance", "020", "310000", "00", "01"),
     _card("preauthorisation", "010", "030000", "06", "10"),
@@ -126,13 +124,13 @@ def _reversal(processing: str, condition: str, kind: str) -> Row | None:
         kind=kind,
         transaction=Transaction.REVERSAL,
         needs=(*_MONEY, 39),
-        wish=False,
     )
 
 
 # Message classes that carry a MAC (and whose approvals do). 0500 and 0320 do by the terminal's setting, which is yes.
-WITH_MAC = frozenset({"010", "020", "022", "040", "050", "032"})
+CARRIED = frozenset({"010", "020", "022", "040"})
 SETTLING = frozenset({"050", "032"})
+WITH_MAC = CARRIED | SETTLING
 NETWORK = frozenset({"080", "082"})
 
 

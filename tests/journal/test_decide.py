@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from gateway.journal import Change, Done, Event, Insert
+from gateway.journal import Change, Done, Event, Insert, Refused
 from gateway.journal.decide import Decided, decide_batch
 from gateway.journal.shape import Shapes
 from gateway.journal.state import UNOPENED, Head, NotReadError, State
 from gateway.kernel.ids import UuidSevens
+from gateway.kernel.reasons import Reason
 from gateway.ledger import Leg, Release, Transfer
 from gateway.ledger.rules import owed_by
 from tests.journal.conftest import DAY, NOW, PARCEL, POST, Desk
@@ -95,3 +96,13 @@ def test_noted_columns_go_into_the_line(desk: Desk) -> None:
     new = Insert("parcel", {"id": desk.new(), "state": "packed", "label": "red", "weight": 5})
     (event,) = decide(fresh(desk), desk.change(records=(new,))).rows.events
     assert (event["state"], event["data"]) == ("packed", {"label": "red"})
+
+
+def test_a_change_is_taken_until_its_time_has_passed(desk: Desk) -> None:
+    just_in_time, too_late = (
+        desk.change(events=(Event("noted", desk.new()),), not_after=NOW + ahead)
+        for ahead in (timedelta(0), timedelta(microseconds=-1))
+    )
+    taken, refused = decide(fresh(desk), just_in_time, too_late).receipts
+    assert isinstance(taken, Done)
+    assert refused == Refused(Reason.MOVED, "its time has passed")

@@ -805,14 +805,6 @@ async def test_the_mac_does_not_cover_what_goes_before_the_message(terminal: Ter
     assert (await terminal.ask(request, mac=mac)).code == "00"
 
 
-async def test_a_wrong_pin(terminal: Terminal, cards: Cards) -> None:
-    card = cards.approved
-    wrong = "0" * len(card.pin) if card.pin.strip("0") else "1" * len(card.pin)
-    refused = await terminal.ask(terminal.purchase(card, AMOUNT, terminal.with_pin(card, wrong)))
-    assert refused.code == "55"
-    await sold(terminal, card)
-
-
 async def test_an_address_with_too_many_wrong_macs_is_blocked_until_a_good_one(
     terminal: Terminal, cards: Cards
 ) -> None:

@@ -40,14 +40,30 @@ async def test_a_merchant_that_is_not_the_terminals(pos, till, merchant: str) ->
     ("state", "code"),
     [
         (MerchantState.OPEN, "00"),
-        (MerchantState.SUSPENDED, "58"),
+        (MerchantState.SUSPENDED, "00"),
         (MerchantState.CLOSED, "03"),
         (MerchantState.DRAFT, "03"),
     ],
 )
-async def test_only_an_open_merchant_sells(pos, world, state: MerchantState, code: str) -> None:
+async def test_only_a_merchant_in_business_signs_in(pos, world, state: MerchantState, code: str) -> None:
     world.merchants[pos.merchant] = replace(world.merchants[pos.merchant], state=state)
-    assert (await pos.ask(pos.sale())).text(39) == code
+    assert (await pos.ask(pos.network("0800", "003"))).text(39) == code
+
+
+@pytest.mark.parametrize("state", list(MerchantState))
+async def test_whether_a_merchant_sells_is_for_the_payments_to_say(pos, world, till, state: MerchantState) -> None:
+    """A repeat of what was approved before has its answer, whatever has become of the merchant."""
+    world.merchants[pos.merchant] = replace(world.merchants[pos.merchant], state=state)
+    assert (await pos.ask(pos.sale())).text(39) == "00"
+    assert len(till.records) == 1
+
+
+async def test_a_repeat_is_never_told_that_nothing_was_sent(pos, world, till) -> None:
+    world.fault = ConnectionRefusedError()
+    sale = pos.sale()
+    assert (await pos.ask(sale)).text(39) == "91"
+    assert (await pos.ask(Message("0201", sale.fields))).text(39) == "98"
+    assert till.records == []
 
 
 @pytest.mark.parametrize("state", [MerchantState.SUSPENDED, MerchantState.CLOSED])

@@ -89,5 +89,6 @@ async def test_sign_ins_at_the_same_time_all_end_well(process, dial) -> None:
     terminals = [await dial(door) for _ in range(5)]
     await asyncio.gather(*(each.sign_in() for each in terminals))
     good = [(await each.ask(each.sale(), key=each.mac_key)).text(39) for each in terminals]
-    assert good.count("00") in {1, 2}  # the last key, and the first one if it was used before the last
+    # The first key, the last but one and the last, as far as they were used in that order.
+    assert good.count("00") in {1, 2, 3}
     assert set(good) == {"00", "A0"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -299,14 +299,37 @@ async def test_a_reversal_needs_its_reason(pos, till) -> None:
         ("0320", {"f3": "", "f4": "", "f25": "", "f60": "00000001201"}),
         ("0620", {}),
         ("0420", {}),
-        ("0200", {"f49": "840"}),
-        ("0200", {"f49": "PTA"}),
         ("0200", {"f62": bytes.fromhex("0201AA")}),
     ],
 )
 async def test_what_is_not_taken_is_answered_40(pos, till, mti: str, fields) -> None:
     answer = await pos.ask(Message(mti, pos.sale(**fields).fields))
     assert (answer.mti[2:], answer.text(39), till.records) == (f"{int(mti[2]) + 1}0", "40", [])
+
+
+@pytest.mark.parametrize(("code", "unit"), [("840", "USD"), ("PTA", "PTA"), ("999", "999")])
+async def test_a_unit_is_for_the_payments_to_refuse(pos, till, code: str, unit: str) -> None:
+    till.answer = lambda _: AcquiringAnswer(reason=Reason.NOT_SUPPORTED)
+    assert (await pos.ask(pos.sale(f49=code))).text(39) == "40"
+    (record,) = till.records
+    assert record.amount == Money(12345, unit)
+    assert ("49", code) in record.content
+
+
+async def test_a_purchase_by_qr_code_is_for_the_payments_to_refuse_and_has_no_card(pos, till) -> None:
+    await pos.ask(pos.sale(f2="", f22="032"))
+    (record,) = till.records
+    assert (record.entry_mode, record.card) == ("032", None)
+
+
+async def test_a_repeat_is_told_when_the_first_was(pos, till) -> None:
+    first_told = datetime(2026, 2, 28, 15, 59, 58, tzinfo=UTC)
+    till.answer = lambda _: AcquiringAnswer(reason=Reason.DONE, rrn="RRN000000001", answered_at=first_told)
+    answer = await pos.ask(pos.sale())
+    assert (answer.text(12), answer.text(13)) == ("235958", "0228")
+    till.answer = lambda _: AcquiringAnswer(reason=Reason.BAD_CARD, answered_at=first_told + timedelta(seconds=2))
+    answer = await pos.ask(pos.sale())
+    assert (answer.text(12), answer.text(13)) == ("000000", "0301")
 
 
 async def test_an_amount_of_nothing_is_for_the_payments_to_refuse(pos, till) -> None:

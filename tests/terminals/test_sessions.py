@@ -85,9 +85,46 @@ async def test_old_keys_are_good_until_the_first_message_under_the_new_ones(pos,
 
 async def test_sign_ins_that_are_never_used_do_not_push_out_the_keys_in_use(pos) -> None:
     used = pos.mac_key
-    for _ in range(3):
+    for _ in range(4):
         await pos.sign_in()
     assert (await pos.ask(pos.sale(), key=used)).text(39) == "00"
+
+
+async def test_of_keys_that_were_never_used_the_two_newest_are_good(pos, world) -> None:
+    offered = [pos.mac_key]
+    assert (await pos.ask(pos.sale())).text(39) == "00"
+    for _ in range(3):
+        await pos.sign_in()
+        offered.append(pos.mac_key)
+    used, oldest, before, newest = offered
+    assert (await pos.ask(pos.sale(), key=oldest)).text(39) == "A0"
+    assert (await pos.ask(pos.sale(), key=used)).text(39) == "00"
+    assert (await pos.ask(pos.sale(), key=before)).text(39) == "00"
+    assert (await pos.ask(pos.sale(), key=used)).text(39) == "A0"  # the terminal has shown newer ones
+    assert (await pos.ask(pos.sale(), key=before)).text(39) == "00"
+    assert (await pos.ask(pos.sale(), key=newest)).text(39) == "00"
+    assert (await pos.ask(pos.sale(), key=before)).text(39) == "A0"
+    kept = world.terminals["10000001"]
+    assert (kept.offered_mac_key, kept.offered_pin_key, kept.previous_mac_key) == (None, None, None)
+
+
+async def test_a_sign_in_after_a_message_under_the_offered_keys_keeps_those(pos) -> None:
+    await pos.sign_in()
+    offered = pos.mac_key
+    await pos.sign_in()
+    assert (await pos.ask(pos.sale(), key=offered)).text(39) == "00"
+    for _ in range(3):
+        await pos.sign_in()
+    assert (await pos.ask(pos.sale(), key=offered)).text(39) == "00"
+
+
+async def test_a_sign_off_ends_every_generation_of_keys(pos) -> None:
+    keys = [pos.mac_key]
+    for _ in range(2):
+        await pos.sign_in()
+        keys.append(pos.mac_key)
+    assert (await pos.ask(pos.network("0820", "002"))).text(39) == "00"
+    assert [(await pos.ask(pos.sale(), key=key)).text(39) for key in keys] == ["77"] * 3
 
 
 async def test_a_terminal_may_come_back_on_another_connection(opened, dial) -> None:

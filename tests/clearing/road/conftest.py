@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ QUICK = RoadSettings(
     bank_within_s=0.4,
     query_after_s=(0.05,),
     close_before_s=0.1,
+    write_within_s=0.2,
     recover_after_s=0.0,
     ask_again_s=0.0,
     ask_again_most_s=0.0,
@@ -435,3 +436,9 @@ async def world(
     for road, journal in made:
         await road.carrier.drain()
         await journal.stop()
+
+
+@pytest.fixture
+async def guarded(world: World) -> World:
+    """A process whose every approval comes so late that it is guarded until it is told."""
+    return await world.build(replace(QUICK, write_within_s=10.0))

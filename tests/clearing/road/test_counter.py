@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from gateway.kernel.clock import SHANGHAI
 from gateway.kernel.reasons import Reason
-from gateway.payments.model import Original, Transaction
+from gateway.keys.port import Digest
+from gateway.payments.model import CardData, Original, Transaction
 
 SOLD = {
     "channel.due": 1_000_000,
@@ -119,6 +122,44 @@ async def test_a_refund_comes_from_any_terminal_and_may_name_only_the_rrn(world)
     assert answer.reason is Reason.ORIGINAL_NOT_FOUND
 
 
+async def test_a_refund_may_be_dated_as_any_answer_was(world):
+    """Sold before midnight, the answer lost, the repeat answered after it: the number says which one it is."""
+    sale = await world.sold()
+    await world.pool.execute(
+        "UPDATE operation SET occurred_at = occurred_at - interval '1 day',"
+        " answered_at = answered_at - interval '1 day'"
+    )
+    today = _shanghai(world.clock.now())
+    by_number = {"batch": "000000", "trace": "000000", "rrn": sale.rrn}
+    for on, reason in {
+        today: Reason.DONE,
+        today - timedelta(days=1): Reason.DONE,
+        today - timedelta(days=2): Reason.ORIGINAL_NOT_FOUND,
+    }.items():
+        answer = await world.carry(Transaction.REFUND, original=Original(on=on, **by_number), minor=100)
+        assert answer.reason is reason
+
+
+async def test_only_the_originals_card_is_paid_back_also_after_a_rotation_of_keys(world):
+    sale = await world.sold()
+    await world.pool.execute("UPDATE operation SET card_version = card_version - 1")
+    other = replace(card(), pan="6222020000009999")
+    assert (await world.refund(sale, 100, card=other)).reason is Reason.BAD_CARD
+    identification = world.road.carrier._identification
+    digests = identification._keystore.digests
+
+    async def with_the_older_key(purpose, data):
+        return [Digest(each.value, each.version - 1) for each in await digests(purpose, data)]
+
+    identification._keystore.digests = with_the_older_key
+    assert (await world.refund(sale, 100, card=other)).reason is Reason.BAD_CARD
+    assert (await world.refund(sale, 100)).reason is Reason.DONE
+
+
+def card():
+    return CardData(pan="6222020000000001", expiry="3012")
+
+
 async def test_what_the_balance_does_not_cover_is_refused_and_nothing_stays_held(world):
     sale = await world.sold(10_000)
     await world.withdraw_all()
@@ -146,14 +187,91 @@ async def test_a_refund_that_the_bank_refuses_leaves_all_as_it_was(world, monkey
     assert await world.pool.fetchval("SELECT state FROM ledger_hold") == "voided"
 
 
-async def test_of_two_refunds_at_once_only_what_is_left_goes_back(world):
+async def test_of_refunds_at_once_only_what_is_left_goes_back(world):
     sale = await world.sold(10_000)
-    answers = await asyncio.gather(*(world.refund(sale, 6_000) for _ in range(4)))
+    answers = await asyncio.gather(*(world.refund(sale, 6_000, budget=5.0) for _ in range(4)))
     reasons = sorted(answer.reason for answer in answers)
 
-    assert reasons.count(Reason.DONE) == 1
-    assert set(reasons) <= {Reason.DONE, Reason.WRONG_STATE, Reason.AMOUNT_EXCEEDS_ORIGINAL}
+    assert reasons == [*[Reason.AMOUNT_EXCEEDS_ORIGINAL] * 3, Reason.DONE]
     assert (await world.fresh(sale.id)).rest_minor == 4_000
+
+
+async def test_refunds_at_once_that_all_fit_are_done_one_after_the_other(world):
+    sale = await world.sold(10_000)
+    answers = await asyncio.gather(*(world.refund(sale, 1_000, budget=10.0) for _ in range(10)))
+
+    assert {answer.reason for answer in answers} == {Reason.DONE}
+    assert (await world.fresh(sale.id)).rest_minor == 0
+    assert set((await world.books()).values()) == {0}
+
+
+async def test_of_a_void_and_a_refund_at_once_one_is_done(world):
+    sale = await world.sold(10_000)
+    reasons = {answer.reason for answer in await asyncio.gather(world.void(sale), world.refund(sale, 10_000))}
+    assert reasons in (
+        {Reason.DONE, Reason.WRONG_STATE},  # the void came first, or the refund: a void of what is refunded is 12 too
+        {Reason.DONE, Reason.AMOUNT_EXCEEDS_ORIGINAL},
+    )
+    assert set((await world.books()).values()) == {0}
+
+
+async def test_a_refund_whose_turn_comes_because_the_other_was_declined(world, monkeypatch):
+    sale = await world.sold(10_000)
+    world.bank.gate = asyncio.Event()
+    world.bank.asked.clear()
+    answers, do = iter(["51"]), world.bank._do
+    monkeypatch.setattr(world.bank, "_do", lambda said: next(answers, None) or do(said))
+    first = asyncio.create_task(world.refund(sale, 6_000))
+    await world.bank.asked.wait()
+    second = asyncio.create_task(world.refund(sale, 7_000))
+    world.bank.gate.set()
+    assert [(await first).reason, (await second).reason] == [Reason.INSUFFICIENT_FUNDS, Reason.DONE]
+    assert (await world.fresh(sale.id)).rest_minor == 3_000
+
+
+async def test_a_refund_waits_for_one_that_another_process_carries(world):
+    sale, other = await world.sold(10_000), await world.build()
+    world.bank.gate = asyncio.Event()
+    world.bank.asked.clear()
+    first = asyncio.create_task(other.refund(sale, 5_000))
+    await world.bank.asked.wait()
+    second = asyncio.create_task(world.refund(sale, 5_000, trace="000777"))
+    await until_asked_again(second)
+    world.bank.gate.set()
+    assert [(await first).reason, (await second).reason] == [Reason.DONE, Reason.DONE]
+    assert (await world.fresh(sale.id)).rest_minor == 0
+
+
+async def until_asked_again(waiting):
+    """Give a request time to find out that it has to wait; it must not have ended by then."""
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+
+
+async def test_a_refund_that_waits_in_vain_is_96_and_leaves_its_reference_unused(world, monkeypatch):
+    sale = await world.sold(10_000)
+    monkeypatch.setattr(world.bank, "silent", True)
+    assert (await world.refund(sale, 4_000, budget=0.3)).reason is Reason.NO_ANSWER
+    record = world.record(Transaction.REFUND, original=Original(rrn=sale.rrn), minor=6_000, budget=0.3)
+
+    assert (await world.road.carrier.carry(record)).reason is Reason.BUSY
+    assert (await world.enquire(record.reference.trace)).standing == "never seen"
+    monkeypatch.setattr(world.bank, "silent", False)
+    await world.run_timers()
+    again = replace(record, answer_by=world.clock.monotonic() + 2, repeat=True)
+    assert (await world.road.carrier.carry(again)).reason is Reason.DONE
+    assert (await world.fresh(sale.id)).rest_minor == 0
+
+
+async def test_a_repeat_does_not_wait_for_another_refund(world, monkeypatch):
+    sale = await world.sold(10_000)
+    record = world.record(Transaction.REFUND, original=Original(rrn=sale.rrn), minor=1_000)
+    first = await world.road.carrier.carry(record)
+    monkeypatch.setattr(world.bank, "silent", True)
+    assert (await world.refund(sale, 4_000, budget=0.3)).reason is Reason.NO_ANSWER
+
+    again = await world.road.carrier.carry(replace(record, answer_by=world.clock.monotonic() + 0.3))
+    assert again == replace(first, replayed=True)
 
 
 async def test_a_merchant_that_ripens_at_once_has_no_unripe_sum(world):

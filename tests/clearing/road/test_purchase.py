@@ -9,7 +9,11 @@ from datetime import date
 import pytest
 
 from gateway.clearing import store as clearing_store
+from gateway.fees import RateError
+from gateway.journal import Refused
+from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
+from gateway.keys.port import Digest
 from gateway.payments import store as payments_store
 from gateway.payments.model import Original, Source, Transaction
 
@@ -52,6 +56,32 @@ async def test_an_amount_of_nothing_is_refused_under_the_reference(world, minor)
     record = world.record(minor=minor)
     assert (await world.road.carrier.carry(record)).reason is Reason.BAD_AMOUNT
     assert (await world.road.carrier.carry(record)).replayed
+    assert world.bank.seen == []
+
+
+@pytest.mark.parametrize("transaction", [Transaction.PURCHASE, Transaction.VOID, Transaction.REFUND])
+@pytest.mark.parametrize("unit", ["USD", "PTA", "999"])
+async def test_a_unit_that_is_not_offered_is_refused_under_the_reference(world, transaction, unit):
+    sale = await world.sold()
+    record = world.record(transaction, original=Original(rrn=sale.rrn), amount=Money(10_000, unit))
+    first = await world.road.carrier.carry(record)
+    assert first.reason is Reason.NOT_SUPPORTED
+    assert await world.road.carrier.carry(record) == replace(first, replayed=True)
+    assert (await world.operation(first)).unit == unit
+
+
+async def test_a_used_reference_with_another_unit_is_94(world):
+    record = world.record()
+    await world.road.carrier.carry(record)
+    other = replace(record, amount=Money(10_000, "USD"), content=(*record.content, ("49", "840")))
+    assert (await world.road.carrier.carry(other)).reason is Reason.REFERENCE_REUSED
+
+
+async def test_a_purchase_by_qr_code_is_refused_under_its_reference(world):
+    record = world.record(entry_mode="032", card=None)
+    first = await world.road.carrier.carry(record)
+    assert first.reason is Reason.NOT_SUPPORTED
+    assert await world.road.carrier.carry(record) == replace(first, replayed=True)
     assert world.bank.seen == []
 
 
@@ -114,15 +144,115 @@ async def test_a_merchant_without_a_channel_leaves_no_trace(world):
     assert (await world.road.carrier.carry(record)).reason is Reason.DONE
 
 
+async def test_a_channel_row_of_a_later_release_leaves_the_others_working(world):
+    await world.pool.execute("UPDATE channel SET asks = asks || '{authorise}', version = version + 1")
+    await world.road.carrier._deciding.refresh()
+    assert (await world.pay()).reason is Reason.DONE
+
+
 async def test_an_unknown_merchant_leaves_no_trace(world):
     answer = await world.pay(merchant="999999999999999")
     assert (answer.reason, answer.operation) == (Reason.MERCHANT_UNKNOWN, None)
 
 
-async def test_a_closed_merchant_is_refused_once_the_process_has_learnt_of_it(world):
-    assert (await world.pay()).reason is Reason.DONE
-    await world.pool.execute("UPDATE merchant SET state = 'suspended'")
+@pytest.mark.parametrize(
+    ("state", "reason"), [("suspended", Reason.NOT_PERMITTED), ("closed", Reason.MERCHANT_UNKNOWN)]
+)
+async def test_a_merchant_that_sells_no_more_is_refused_but_its_past_is_answered(world, state, reason):
+    record = world.record()
+    first, sale = await world.road.carrier.carry(record), await world.sold()
+    await world.pool.execute("UPDATE merchant SET state = $1", state)
+    for transaction in (Transaction.PURCHASE, Transaction.VOID, Transaction.REFUND):
+        refused = world.record(transaction, original=Original(rrn=sale.rrn))
+        assert (await world.road.carrier.carry(refused)).reason is reason
+        assert (await world.road.carrier.carry(refused)).replayed
+    assert await world.road.carrier.carry(replace(record, repeat=True)) == replace(first, replayed=True)
+    assert (await world.enquire(sale)).standing == "approved"
+    assert (await world.reverse(sale)).reason is Reason.DONE
+
+
+async def test_a_merchant_closed_while_its_request_is_identified_is_not_paid(world, monkeypatch):
+    identification = world.road.carrier._identification
+    directory, digest = identification._merchants, identification._keystore.digest
+
+    async def closing(purpose, data):
+        if purpose == "request":
+            await world.pool.execute("UPDATE merchant SET state = 'closed', version = version + 1")
+            await directory.refresh()
+        return await digest(purpose, data)
+
+    monkeypatch.setattr(identification._keystore, "digest", closing)
     assert (await world.pay()).reason is Reason.MERCHANT_UNKNOWN
+    assert world.bank.seen == []
+
+
+async def test_a_repeat_gets_the_first_answer_where_a_new_request_could_not_be_decided(world, monkeypatch):
+    record, other = world.record(), world.record()
+    first = await world.road.carrier.carry(record)
+
+    def broken(**_):
+        raise RateError("no tier holds")
+
+    monkeypatch.setattr(world.fees, "quote", broken)
+    assert await world.road.carrier.carry(record) == replace(first, replayed=True)
+    await world.pool.execute("UPDATE channel SET state = 'off', version = version + 1")
+    assert await world.road.carrier.carry(record) == replace(first, replayed=True)
+    changed = replace(record, content=(("4", "1"),))
+    assert (await world.road.carrier.carry(changed)).reason is Reason.REFERENCE_REUSED
+    assert (await world.road.carrier.carry(other)).reason in (Reason.FAULT, Reason.CHANNEL_CLOSED)
+
+
+async def test_a_repeat_is_never_told_that_nothing_was_sent_before_the_books_were_asked(world, monkeypatch):
+    async def gone(*_, **__):
+        raise OSError("no connection")
+
+    late = world.record(budget=0.0)
+    assert (await world.road.carrier.carry(late)).reason is Reason.BUSY
+    assert (await world.road.carrier.carry(replace(late, repeat=True))).reason is Reason.NO_ANSWER
+    monkeypatch.setattr("gateway.payments.store.standing_by_rrn", gone)
+    monkeypatch.setattr("gateway.payments.store.used_by", gone)
+    record = world.record(Transaction.REFUND, original=Original(rrn="632600001000"))
+    assert (await world.road.carrier.carry(record)).reason is Reason.UNREACHABLE
+    assert (await world.road.carrier.carry(replace(record, repeat=True))).reason is Reason.NO_ANSWER
+    monkeypatch.setattr(world.road.carrier._identification._merchants, "merchant", gone)
+    assert (await world.pay()).reason is Reason.UNREACHABLE
+    assert (await world.pay(repeat=True)).reason is Reason.NO_ANSWER
+
+
+async def test_books_that_fail_while_deciding_again_leave_no_trace(world, monkeypatch):
+    async def moved(_):
+        return Refused(Reason.MOVED, "a generation moved")
+
+    async def gone():
+        raise OSError("no connection")
+
+    monkeypatch.setattr(world.journal, "post", moved)
+    monkeypatch.setattr(world.road.carrier._deciding, "refresh", gone)
+    assert (await world.pay()).reason is Reason.UNREACHABLE
+
+
+async def test_a_repeat_under_a_new_digest_key_joins_the_first_under_way(world, monkeypatch):
+    world.bank.gate = asyncio.Event()
+    record = world.record()
+    first = asyncio.create_task(world.road.carrier.carry(record))
+    await world.bank.asked.wait()
+    keystore = world.road.carrier._identification._keystore
+    digest, digests = keystore.digest, keystore.digests
+
+    async def rotated(purpose, data):
+        made = await digest(purpose, data)
+        return Digest(bytes(reversed(made.value)), made.version + 1)
+
+    async def both(purpose, data):
+        return [await rotated(purpose, data), *await digests(purpose, data)]
+
+    monkeypatch.setattr(keystore, "digest", rotated)
+    monkeypatch.setattr(keystore, "digests", both)
+    repeat = asyncio.create_task(world.road.carrier.carry(record))
+    other = await world.road.carrier.carry(replace(record, content=(("4", "1"),)))
+    world.bank.gate.set()
+    assert other.reason is Reason.REFERENCE_REUSED
+    assert [(await first).reason, (await repeat).reason] == [Reason.DONE, Reason.DONE]
 
 
 async def test_a_new_rate_holds_for_the_next_sale_without_a_restart(world):

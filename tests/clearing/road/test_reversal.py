@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from gateway.kernel.reasons import Reason
 from gateway.ledger import Purpose
@@ -124,11 +125,30 @@ async def test_a_reversed_void_leaves_its_original_standing(world):
     assert await world.books() == before
     assert await world.unripe() == unripe
     assert (await world.enquire(sale)).standing == "approved"
-    assert (await world.void(sale)).reason is Reason.WRONG_STATE
+    waiting = asyncio.create_task(world.void(sale, budget=5.0))
+    await asyncio.sleep(0)
     await world.run_timers()
+    assert (await waiting).reason is Reason.DONE
     after = await world.fresh(sale.id)
-    assert (after.rest_minor, after.reversed_minor, after.voided, after.counter_id) == (1_000_000, 0, False, None)
-    assert (await world.void(sale)).reason is Reason.DONE
+    assert (after.rest_minor, after.reversed_minor, after.voided, after.counter_id) == (0, 1_000_000, True, None)
+
+
+async def test_a_void_is_not_taken_while_the_bank_has_not_heard_of_the_reversal_of_another(world):
+    sale = await world.sold()
+    void = await world.operation(await world.void(sale))
+    await world.reverse(void)
+    await _busy_until_the_bank_has_heard(world, sale, world.record(Transaction.VOID, original=Original(rrn=sale.rrn)))
+
+
+async def _busy_until_the_bank_has_heard(world, sale, record):
+    hurried = replace(record, answer_by=world.clock.monotonic() + 0.3)
+    assert (await world.road.carrier.carry(hurried)).reason is Reason.BUSY
+    assert (await world.enquire(record.reference.trace)).standing == "never seen"
+    await world.run_timers()
+    assert (await world.fresh(sale.id)).counter_id is None
+    assert (
+        await world.road.carrier.carry(replace(record, answer_by=world.clock.monotonic() + 2))
+    ).reason is Reason.DONE
 
 
 async def test_what_was_voided_or_refunded_cannot_be_reversed(world):
@@ -137,6 +157,33 @@ async def test_what_was_voided_or_refunded_cannot_be_reversed(world):
     await world.refund(refunded, 100)
     for sale in (voided, refunded):
         assert (await world.reverse(sale)).reason is Reason.WRONG_STATE
+
+
+async def test_a_reversal_waits_for_a_refund_that_may_still_be_declined(world, monkeypatch):
+    sale = await world.sold()
+    world.bank.gate = asyncio.Event()
+    world.bank.asked.clear()
+    monkeypatch.setattr(world.bank, "_do", lambda _: "51")
+    refund = asyncio.create_task(world.refund(sale, 4_000))
+    await world.bank.asked.wait()
+    reversing = asyncio.create_task(world.reverse(sale))
+    done, _ = await asyncio.wait({reversing}, timeout=0.1)
+    assert not done
+    world.bank.gate.set()
+    assert [(await refund).reason, (await reversing).reason] == [Reason.INSUFFICIENT_FUNDS, Reason.DONE]
+    assert (await world.fresh(sale.id)).state == "reversing"
+
+
+async def test_a_reversal_that_waits_in_vain_is_98_and_may_be_sent_again(world, monkeypatch):
+    sale = await world.sold()
+    monkeypatch.setattr(world.bank, "silent", True)
+    refund = world.record(Transaction.REFUND, original=Original(rrn=sale.rrn), minor=4_000, budget=0.3)
+    await world.road.carrier.carry(refund)
+    assert (await world.reverse(sale, budget=0.3)).reason is Reason.NO_ANSWER
+    monkeypatch.setattr(world.bank, "silent", False)
+    await world.run_timers()
+    assert (await world.only(refund.reference.trace)).state == "approved"
+    assert (await world.reverse(sale)).reason is Reason.WRONG_STATE
 
 
 async def test_another_amount_than_the_originals_is_refused(world):
