@@ -1,12 +1,14 @@
 """Concluding operations by what banks say: one place for the live road, for recovery and for files.
 
 A conclusion is a fact: it is decided on the records as they stand, posted, and decided again where they have moved. A
-final answer against an earlier final one becomes a question for a person, never an overwrite.
+final answer against an earlier final one becomes a question for a person with its money in suspense, never an
+overwrite.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -28,6 +30,7 @@ from gateway.clearing.change import (
     lane,
     later,
 )
+from gateway.clearing.late import contradiction, late_minor
 from gateway.clearing.minting import Mint
 from gateway.clearing.model import InstructionRecord, InstructionState
 from gateway.clearing.settings import RoadSettings
@@ -97,6 +100,7 @@ class Conclusions:
         ids: Ids,
         settings: RoadSettings,
         metrics: Metrics,
+        code_of: Callable[[UUID], str],
     ) -> None:
         self._journal = journal
         self._pool = pool
@@ -105,6 +109,7 @@ class Conclusions:
         self._ids = ids
         self._settings = settings
         self._metrics = metrics
+        self.code_of = code_of
 
     async def case(self, operation: UUID) -> Case | None:
         """Read an operation with what belongs to it, as of one instant.
@@ -137,6 +142,8 @@ class Conclusions:
             if decision is None:
                 return Concluded(operation=case.operation, booked_on=None)
             receipt = await self._post(decision, (*more, *guards), who, not_after)
+            if isinstance(receipt, Done) and decision.operation is case.operation:
+                return Concluded(operation=case.operation, booked_on=None)
             if isinstance(receipt, Done):
                 self._count(case, decision)
                 return Concluded(operation=decision.operation, booked_on=receipt.booked_on, is_guarded=bool(guards))
@@ -228,19 +235,21 @@ class Conclusions:
         self, case: Case, *, kind: str, detail: str, instruction: InstructionRecord | None, ends: Put | None
     ) -> None:
         """Put an operation before a person, once, and end the timer that has come to its end with it."""
-        at = self._clock.now()
         ending: More = () if ends is None else (ends,)
         if await payments.open_question_of(self._pool, case.operation.id, kind) is None:
-            decision = conclude.question(
-                case.operation,
-                id_=self._ids.new(),
-                kind=kind,
-                detail=detail,
-                instruction=None if instruction is None else instruction.id,
-                at=at,
-            )
-            _LOG.warning("a payment needs a person", operation=str(case.operation.id), kind=kind)
+            decision = self._question(case, kind=kind, detail=detail, instruction=instruction)
             _refuse_unless_done(await self._post(decision, ending, "clearing"))
+
+    def _question(self, case: Case, *, kind: str, detail: str, instruction: InstructionRecord | None) -> Decision:
+        _LOG.warning("a payment needs a person", operation=str(case.operation.id), kind=kind)
+        return conclude.question(
+            case.operation,
+            id_=self._ids.new(),
+            kind=kind,
+            detail=detail,
+            instruction=None if instruction is None else instruction.id,
+            at=self._clock.now(),
+        )
 
     async def move(
         self, instruction: InstructionRecord, to: dict[str, object], *, why: str
@@ -321,10 +330,21 @@ class Conclusions:
         if case.instruction.state is InstructionState.CANCELLED or done == was_done:
             return None, ()
         detail = f"the bank says {type(outcome).__name__.lower()} of an instruction that is {case.instruction.state}"
-        await self.put_question(
-            case, kind="late_answer_differs", detail=detail, instruction=case.instruction, ends=None
-        )
-        return None, ()
+        return await self._differs(case, outcome, detail)
+
+    async def _differs(self, case: Case, outcome: Approved | Declined, detail: str) -> tuple[Decision | None, More]:
+        """A final answer against the earlier final one: a question, and its money in suspense, once."""
+        kind, operation, instruction = "late_answer_differs", case.operation, case.instruction
+        against = contradiction(operation.state, instruction, outcome, transfer=self._ids.new(), at=self._clock.now())
+        is_asked = await payments.open_question_of(self._pool, operation.id, kind) is not None
+        if against is None and (is_asked or late_minor(instruction)):
+            return None, ()
+        asked = Decision(operation=operation, why=detail, fact=True)
+        if not is_asked:
+            asked = self._question(case, kind=kind, detail=detail, instruction=instruction)
+        if against is None:
+            return asked, ()
+        return replace(asked, postings=(against.transfer,)), (against.mark,)
 
     async def _end_lane(self, case: Case, undoing: InstructionRecord, decision: Decision, outcome: Outcome) -> None:
         at = self._clock.now()
@@ -353,7 +373,7 @@ class Conclusions:
             seconds = (self._clock.now() - operation.occurred_at).total_seconds()
             self._metrics.final_seconds.labels(operation.kind).observe(max(seconds, 0))
         ask = case.instruction.ask if operation.state is not OperationState.REVERSED else Ask.REVERSE
-        self._metrics.instructions.labels(str(case.instruction.channel_id), ask, operation.state).inc()
+        self._metrics.instructions.labels(self.code_of(case.instruction.channel_id), ask, operation.state).inc()
 
 
 def _failed(record: InstructionRecord, at: datetime) -> tuple[Move, ...]:

@@ -136,7 +136,7 @@ class Endings:
         case = await self._conclusions.case(operation)
         if case is None or isinstance(outcome, Unknown):
             return
-        self._metrics.channel_late_answers.labels(str(case.instruction.channel_id)).inc()
+        self._metrics.channel_late_answers.labels(self._conclusions.code_of(case.instruction.channel_id)).inc()
         under_way = self._desk.find(case.operation.reference)
         if under_way is not None:
             await under_way.ended.wait()

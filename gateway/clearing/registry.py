@@ -85,6 +85,11 @@ class Registry:
         """Return a channel as it is registered."""
         return self._channels.get(id_)
 
+    def code_of(self, id_: UUID) -> str:
+        """Return a channel's code, as people and metrics name it; its id where it is not registered here."""
+        channel = self._channels.get(id_)
+        return str(id_) if channel is None else channel.code
+
     def line(self, channel: UUID) -> OpenLine | None:
         """Return the open line of a channel, None where there is none."""
         kept = self._lines.get(channel)

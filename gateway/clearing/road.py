@@ -59,7 +59,14 @@ def build_road(
     mint = Mint(ids=ids, numbers=numbers)
     dispatcher = Dispatcher(lines=registry, numbers=numbers, clock=clock, metrics=metrics)
     conclusions = Conclusions(
-        journal=journal, pool=pool, mint=mint, clock=clock, ids=ids, settings=settings, metrics=metrics
+        journal=journal,
+        pool=pool,
+        mint=mint,
+        clock=clock,
+        ids=ids,
+        settings=settings,
+        metrics=metrics,
+        code_of=registry.code_of,
     )
     carrier = Carrier(
         journal=journal,

@@ -75,16 +75,22 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """Our side of a line: the instruction, its owner and what we still ask ourselves about it."""
+    """Our side of a line: the instruction, its owner and what we still ask ourselves about it.
+
+    `late_minor` is what an answer against an earlier final one has put on `channel.due` (debit positive) against
+    `suspense.diff`: a file's word takes its place.
+    """
 
     instruction: OwnInstruction
     ask: Ask
     amount_minor: int
+    unit: str
     result: str
     settled_by: UUID
     party_id: UUID | None
     payout: Payout | None
     missing: Missing | None
+    late_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

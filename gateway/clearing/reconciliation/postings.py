@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from channels.instruction import Ask, LineState
+from gateway.clearing.late import into_suspense
 from gateway.clearing.reconciliation.model import DifferenceKind, How, Line, Outcome, Own
 from gateway.journal.model import Insert, Move
 from gateway.ledger.model import Account, Leg, Purpose, Transfer
@@ -68,7 +69,8 @@ def due(channel: UUID, unit: str) -> Account:
 
 def is_plain(line: Line) -> bool:
     """Tell whether a line is matched and its money moves as one with others (7c, 7i)."""
-    return line.outcome is Outcome.MATCHED and line.own is not None and line.own.payout is None
+    own = line.own
+    return line.outcome is Outcome.MATCHED and own is not None and own.payout is None and not own.late_minor
 
 
 def plain(lines: Sequence[Line], desk: Desk) -> Effect:
@@ -97,6 +99,8 @@ def single(line: Line, desk: Desk) -> Effect:
     match line.outcome:
         case Outcome.MATCHED if line.own is not None and line.own.payout is not None:
             return _payout_result(line, line.own, desk)
+        case Outcome.MATCHED if line.own is not None and line.own.late_minor:
+            return plain([line], desk) + _superseded(line.own, desk)
         case Outcome.DIFFERS if line.own is not None:
             return _differs(line, line.own, desk)
         case Outcome.UNKNOWN_TO_US:
@@ -127,6 +131,30 @@ def missing(own: Own, unit: str, desk: Desk) -> Effect:
     if own.payout is not None:
         return record + results.doubted(own.payout, own.instruction, why="missing in the bank's file", mark=mark)
     return record + Effect(records=(_told(own, mark),))
+
+
+def _taken_back(own: Own) -> tuple[Leg, ...]:
+    """What a late answer had put on the channel's due, undone: from now on what the file says stands."""
+    return into_suspense(own.instruction.channel_id, own.unit, -own.late_minor)
+
+
+def _netted(*sides: Leg) -> tuple[Leg, ...]:
+    sums: dict[Account, int] = defaultdict(int)
+    for leg in sides:
+        sums[leg.account] += leg.amount_minor
+    return legs(*sums.items())
+
+
+def _superseded(own: Own, desk: Desk) -> Effect:
+    transfer = Transfer(
+        id=desk.new_id(),
+        kind="late_answer_superseded",
+        subject=own.instruction.id,
+        legs=_taken_back(own),
+        occurred_at=desk.at,
+        note=own.instruction.number,
+    )
+    return Effect(postings=(transfer,))
 
 
 def _together(pair: _Pair, lines: Sequence[Line], desk: Desk) -> Transfer | None:
@@ -208,6 +236,7 @@ def _differs(line: Line, own: Own, desk: Desk) -> Effect:
     if line.differs_in == "amount":
         mark["settled_minor"] = line.amount_minor
     money = _amount_differs(line, own) if line.differs_in == "amount" else _status_differs(line, own)
+    money = replace(money, legs=_netted(*money.legs, *_taken_back(own)))
     return _difference(line, kind, money, desk) + Effect(records=(_told(own, mark),))
 
 

@@ -146,7 +146,10 @@ class Resolutions:
             raise _CannotError("only a payment that succeeded with us can be taken back from its owner")
         held = direction(own.ask) * own.amount_minor
         owed = due(own.instruction.channel_id, difference.unit)
-        effect, transfer = self._transfer(difference, How.BANK_IS_RIGHT, legs((owner, held), (owed, -held)))
+        # What a late answer has put into suspense already comes from there.
+        late = own.late_minor
+        sides = legs((owner, held), (owed, -held - late), (suspense("diff", difference.unit), late))
+        effect, transfer = self._transfer(difference, How.BANK_IS_RIGHT, sides)
         # From now on a line for it is the bank's error, not its settlement.
         mark = Move("instruction", own.instruction.id, own.instruction.version, {"result": "status_differs"})
         return effect + Effect(records=(mark,)), transfer

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from channels.instruction import Ask, LineState
+from gateway.clearing.late import late_of
 from gateway.clearing.reconciliation.model import Bank, Difference, DifferenceKind, Line, Missing, Outcome, Own
 from gateway.journal.model import Table
 from gateway.kernel.postgres.pool import Database
@@ -120,7 +121,8 @@ SELECT l.id, l.version, l.place, l.number, l.ask, l.amount_minor, l.unit, l.stat
        l.value_on, l.outcome, l.differs_in, l.instruction_version, b.business,
        i.id AS i_id, i.number AS i_number, i.channel_id AS i_channel_id, i.state AS i_state,
        i.communication AS i_communication, i.tries AS i_tries, i.version AS i_version, i.ask AS i_ask,
-       i.amount_minor AS i_amount_minor, i.result AS i_result, c.settlement_party AS i_settled_by,
+       i.amount_minor AS i_amount_minor, i.unit AS i_unit, i.result AS i_result,
+       i.settled_minor AS i_settled_minor, c.settlement_party AS i_settled_by,
        coalesce(p.party_id, o.merchant_id) AS i_party_id,
        d.id AS d_id, d.batch_id AS d_batch_id, d.version AS d_version, {_PAYOUT}
 FROM settle_bank_return l JOIN settle_bank_return_batch b ON b.id = l.batch_id
@@ -162,7 +164,8 @@ ORDER BY i.id LIMIT $8
 _OWN = f"""
 SELECT i.id AS i_id, i.number AS i_number, i.channel_id AS i_channel_id, i.state AS i_state,
        i.communication AS i_communication, i.tries AS i_tries, i.version AS i_version, i.ask AS i_ask,
-       i.amount_minor AS i_amount_minor, i.result AS i_result, c.settlement_party AS i_settled_by,
+       i.amount_minor AS i_amount_minor, i.unit AS i_unit, i.result AS i_result,
+       i.settled_minor AS i_settled_minor, c.settlement_party AS i_settled_by,
        coalesce(p.party_id, o.merchant_id) AS i_party_id,
        d.id AS d_id, d.batch_id AS d_batch_id, d.version AS d_version, {_PAYOUT}
 FROM instruction i JOIN channel c ON c.id = i.channel_id
@@ -335,11 +338,19 @@ def _own(row: Row) -> Own:
         instruction=instruction,
         ask=Ask(row["i_ask"]),
         amount_minor=row["i_amount_minor"],
+        unit=row["i_unit"],
         result=row["i_result"],
         settled_by=row["i_settled_by"],
         party_id=row["i_party_id"],
         payout=payout,
         missing=missing,
+        late_minor=late_of(
+            ask=Ask(row["i_ask"]),
+            state=row["i_state"],
+            result=row["i_result"],
+            amount_minor=row["i_amount_minor"],
+            settled_minor=row["i_settled_minor"],
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -216,4 +217,80 @@ async def test_what_its_owner_approved_after_the_file_is_settled_not_paid_a_seco
     resolved = await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator")
     assert not isinstance(resolved, Refused), resolved
     assert (await house.has(merchant), await house.balance(house.due())) == (100, 0)
+    assert await house.balance(house.suspense("diff")) == 0
+
+
+LATE = [
+    # ask, own state, what the bank said last, line kind, line state -> difference's suspense, bank, due and suspense
+    ("pay", "failed", 100, "P", "S", -100, (100, 0, -100)),
+    ("void", "failed", 100, "V", "S", 100, (-100, 0, 100)),
+    ("refund", "failed", 100, "R", "S", 100, (-100, 0, 100)),
+    ("pay", "failed", 100, "P", "F", None, (0, 0, 0)),
+    ("pay", "failed", 100, "P", "R", 0, (0, 0, 0)),
+    ("pay", "success", 0, "P", "F", 100, (0, 0, 100)),
+    ("pay", "success", 0, "P", "S", None, (100, 0, 0)),
+    ("refund", "success", 0, "R", "F", -100, (0, 0, -100)),
+]
+
+
+async def late(house: House, ask: str, state: str, said: int) -> UUID:
+    """An instruction as the road leaves it after an answer against its final one."""
+    instruction = await house.operation(NUMBER, 100, state=state, ask=ask, settled_minor=said)
+    sign = 1 if ask == "pay" else -1
+    held = sign * 100 if state == "success" else 0
+    if held:
+        merchant = Account(house.ids.new(), "CNY", Purpose.INCOME, "test")
+        await house.post(postings=(house.transfer(Leg(house.due(), held), Leg(merchant, -held)),))
+    moved = sign * said - held
+    await house.post(postings=(house.transfer(Leg(house.due(), moved), Leg(house.suspense("diff"), -moved)),))
+    return instruction
+
+
+@pytest.mark.parametrize("case", LATE, ids=lambda case: "-".join(map(str, case[:5])))
+async def test_the_files_word_takes_the_place_of_a_late_answers(house: House, case: tuple[Any, ...]) -> None:
+    ask, own, said, kind, state, suspended, stands = case
+    instruction = await late(house, ask, own, said)
+    house.answer("ACQ", 1, line(1, NUMBER, 100, business="ACQUIRING", kind=kind, state=state))
+    (file,) = await house.fetch()
+    batch = await house.batch_of(file)
+    assert tuple((await standing(house)).values()) == stands
+    differences = await house.office.differences(batch.id)
+    assert [each.suspense_minor for each in differences] == ([] if suspended is None else [suspended])
+    assert (await house.instruction(instruction))["state"] == own
+    assert await house.trial() == 0
+
+    house.answer("ACQ", 2, line(1, NUMBER, 100, business="ACQUIRING", kind=kind, state=state), day=date(2026, 11, 23))
+    await house.fetch()
+    assert await house.balance(house.due()) == 0, "what a file took back is not taken back by the next one"
+
+
+async def test_a_late_approval_that_the_file_brings_is_resolved_like_any_other(house: House) -> None:
+    merchant = await house.agent("M")
+    instruction = await late(house, "pay", "failed", 100)
+    entries = "SELECT count(*) FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE a.item = 'diff'"
+    await owned_by(house, instruction, merchant)
+    house.answer("ACQ", 1, line(1, NUMBER, 100, business="ACQUIRING", kind="P"))
+    (file,) = await house.fetch()
+    assert await house.pool.fetchval(entries) == 1, "its money went into suspense once"
+    (difference,) = await house.office.differences((await house.batch_of(file)).id)
+    resolved = await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator")
+    assert not isinstance(resolved, Refused), resolved
+    assert await house.has(merchant) == 100
+    assert await standing(house) == {"bank": 100, "due": 0, "diff": 0}
+    assert await house.trial() == 0
+
+
+async def test_a_late_decline_that_no_file_knows_is_taken_from_its_owner_once(house: House) -> None:
+    merchant = await house.agent("M", has=100)
+    instruction = await late(house, "pay", "success", 0)
+    await owned_by(house, instruction, merchant)
+    other = f"{NUMBER[:-1]}8"
+    await house.operation(other, 100, state="failed")
+    house.answer("ACQ", 1, line(1, other, 100, business="ACQUIRING", kind="P", state="F"))
+    (file,) = await house.fetch()
+    (difference,) = await house.office.differences((await house.batch_of(file)).id)
+    assert (difference.kind, difference.suspense_minor) == ("missing_at_bank", 0)
+    resolved = await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator")
+    assert not isinstance(resolved, Refused), resolved
+    assert (await house.has(merchant), await house.balance(house.due())) == (0, 0)
     assert await house.balance(house.suspense("diff")) == 0

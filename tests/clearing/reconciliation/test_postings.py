@@ -45,6 +45,7 @@ def line(
         instruction=instruction,
         ask=ask,
         amount_minor=own or 0,
+        unit="CNY",
         result="unchecked",
         settled_by=BANK,
         party_id=None,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from channels.instruction import Approved
+from channels.instruction import Approved, Declined
 from gateway.kernel.reasons import Reason
+from gateway.ledger import Purpose
+from gateway.parties import PLATFORM
 from gateway.payments import store
 from gateway.payments.model import Original, Transaction
 
@@ -124,6 +127,67 @@ async def test_a_final_answer_against_a_final_one_is_a_question(world):
         await world.road.conclusions.conclude(case, approved, ripens_at_once=False, who="test")
     assert await world.questions() == ["late_answer_differs"]
     assert (await world.fresh(operation.id)).state == "declined"
+    assert await suspended(world) == (10_000, -10_000)
+
+
+async def suspended(world):
+    assert await world.imbalance() == 0
+    due = await world.balance(world.channel.id, Purpose.DUE)
+    return due, await world.balance(PLATFORM, Purpose.SUSPENSE, "diff")
+
+
+@pytest.mark.parametrize("transaction", [Transaction.VOID, Transaction.REFUND])
+async def test_a_late_approval_of_a_declined_void_or_refund_stands_in_suspense_once(world, transaction, monkeypatch):
+    sale = await world.sold()
+    monkeypatch.setattr(world.bank, "_do", lambda _: "51")
+    record = world.record(transaction, original=Original(rrn=sale.rrn))
+    assert (await world.road.carrier.carry(record)).reason is Reason.INSUFFICIENT_FUNDS
+    case = await world.road.conclusions.case((await world.only(record.reference.trace)).id)
+    late = (
+        world.road.conclusions.conclude(case, Approved(bank_reference="B2"), ripens_at_once=False, who="test")
+        for _ in range(3)
+    )
+    await asyncio.gather(*late)
+    assert await suspended(world) == (0, 10_000)
+    assert await world.questions() == ["late_answer_differs"]
+    assert (await world.only(record.reference.trace)).state == "declined"
+
+
+async def test_a_late_decline_of_an_approved_sale_stands_in_suspense_once(world):
+    sale = await world.sold()
+    for _ in range(2):
+        case = await world.road.conclusions.case(sale.id)
+        declined = Declined(code="05", reason="bank_declined")
+        await world.road.conclusions.conclude(case, declined, ripens_at_once=False, who="test")
+    assert await suspended(world) == (0, 10_000)
+    assert await world.questions() == ["late_answer_differs"]
+    assert (await world.fresh(sale.id)).state == "approved"
+
+
+async def test_what_a_file_has_settled_is_not_suspended_a_second_time(world):
+    operation = await world.operation(await world.pay(behaviour="151"))
+    await world.pool.execute("UPDATE instruction SET result = 'status_differs' WHERE id = $1", operation.instruction_id)
+    case = await world.road.conclusions.case(operation.id)
+    await world.road.conclusions.conclude(case, Approved(bank_reference="B2"), ripens_at_once=False, who="test")
+    assert await suspended(world) == (0, 0)
+    assert await world.questions() == ["late_answer_differs"]
+
+
+async def test_an_approval_after_the_bank_knew_nothing_for_long_enough_stands_in_suspense(world):
+    world.bank.not_found_is_final_after_s = 0
+    world.bank.gate = asyncio.Event()
+    record = world.record(budget=0.3)
+    assert (await world.road.carrier.carry(record)).reason is Reason.NO_ANSWER
+    gate, world.bank.gate, world.bank.refuse_reversals = world.bank.gate, None, True
+    for _ in range(3):
+        await world.run_timers()
+    operation = await world.only(record.reference.trace)
+    assert operation.state == "declined"
+    gate.set()
+    await world.road.carrier.drain()
+    assert world.bank.done[operation.instruction_number] == "success"
+    assert await suspended(world) == (10_000, -10_000)
+    assert await world.questions() == ["late_answer_differs"]
 
 
 async def test_the_evidence_tells_the_story_in_order(world):
