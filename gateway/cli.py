@@ -20,6 +20,7 @@ from gateway.app import screens
 from gateway.app.children import ChildError
 from gateway.app.day import hold_day
 from gateway.app.doctor import Finding, examine
+from gateway.app.killing import PlanError, killing, read_plan
 from gateway.app.process import ROLES, BrokenError, Gateway, UnknownRoleError
 from gateway.app.proof import prove
 from gateway.app.running import first_of, orphaned, run, stay
@@ -79,7 +80,7 @@ def main() -> None:
     """Run the command; what cannot be reached, and what is refused, is said in words."""
     try:
         app(prog_name="tillgate")
-    except (SettingsError, UnknownRoleError) as fault:
+    except (SettingsError, UnknownRoleError, PlanError) as fault:
         screens.leave(str(fault), USAGE)
     except _REFUSALS as fault:
         screens.leave(str(fault), REFUSED)
@@ -122,23 +123,27 @@ def demo(
     directory: Annotated[Path | None, typer.Option(help="folder of the world; default: a fresh one")] = None,
     dsn: OwnDsn = "",
     keep: Annotated[bool, typer.Option("--keep", help="leave the world up afterwards, until Ctrl-C")] = False,
+    faults: Annotated[str, typer.Option(help="kill parts meanwhile: SEED:COUNT, or a file with a plan of kills")] = "",
 ) -> None:
     """Run one whole business day and check that it holds; exit 1 where it does not."""
     say = screens.silent if _is_stdout(json_file) else screens.say
+    plan = read_plan(faults) if faults else ()
 
     async def day(folder: Path) -> bool:
-        world = _world(folder, seed=seed, dsn=dsn, say=say)
-        try:
-            facts = await world.start()
-            result = await hold_day(facts, seed=seed, say=say)
-            screens.write_json(json_file, result)
-            if not _is_stdout(json_file):
-                screens.show_day(result)
-            if keep:
-                await _keep(world, folder / "world.json", facts)
-            return bool(result["ok"])
-        finally:
-            await world.stop()
+        async with killing(plan, clock=SystemClock(), say=say) as killer:
+            world = _world(folder, seed=seed, dsn=dsn, say=say, fault_socket=str(killer.socket) if plan else "")
+            try:
+                facts = await world.start()
+                async with killer.at_work(world):
+                    result = await hold_day(facts, seed=seed, say=say)
+                screens.write_json(json_file, result)
+                if not _is_stdout(json_file):
+                    screens.show_day(result)
+                if keep:
+                    await _keep(world, folder / "world.json", facts)
+                return bool(result["ok"])
+            finally:
+                await world.stop()
 
     with tempfile.TemporaryDirectory(prefix="tillgate-") as fresh:
         if not run(day(directory or Path(fresh))):
@@ -225,9 +230,15 @@ def try_template(template: ExistingFile, sample: ExistingFile, *, as_json: Json 
         screens.show_rows(rows)
 
 
-def _world(directory: Path, *, seed: int, dsn: str, say: Any) -> World:
+def _world(directory: Path, *, seed: int, dsn: str, say: Any, fault_socket: str = "") -> World:
     binaries = _settings(None).database.binaries
-    settings = WorldSettings(directory=directory, seed=seed, dsn=dsn, binaries=Path(binaries) if binaries else None)
+    settings = WorldSettings(
+        directory=directory,
+        seed=seed,
+        dsn=dsn,
+        binaries=Path(binaries) if binaries else None,
+        fault_socket=fault_socket,
+    )
     return World(settings, clock=SystemClock(), say=say)
 
 

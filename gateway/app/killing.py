@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
+import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.kernel.clock import Clock
+from gateway.kernel.randomness import Draw, draw
 
 BETWEEN_THE_WAITS = ("clearing.decided", "clearing.sending", "clearing.answered")
 """Points at which a payment stands between the journal's two waits."""
@@ -36,12 +38,24 @@ CARRYING = (
     ("files.imported_chunk", 3),
 )
 """Points and passes inside an upload or an import; every day comes by each of them, however often it was killed."""
-ELSEWHERE = ("journal.before_write", "journal.after_write", "clearing.concluded", "bank.decided")
-"""Points of the journal's writes, of the second wait and of the bank's own books."""
+BUSY = ("journal.before_write", "journal.after_write", "clearing.concluded", "bank.decided")
+"""Points of the journal's writes, of the second wait and of the bank's own books: passed all day long."""
+RARE = (
+    ("files.generated", 1),
+    ("bank.paid", 1),
+    ("bank.drafted", 1),
+    ("files.reconciled_chunk", 1),
+    ("files.reconciled_chunk", 2),
+)
+"""Points and passes beside the transfers themselves; every day comes by each of them."""
 _BLOCK = 4
 _MOST = _BLOCK * len(CARRYING)
 _EARLIEST, _LATEST = 6, 120
 _POLL_S = 0.02
+
+
+class PlanError(ValueError):
+    """A plan of kills cannot be read, drawn or carried out; the text is for whoever typed it."""
 
 
 class Target(StrEnum):
@@ -135,28 +149,32 @@ def draw_plan(seed: int, count: int) -> tuple[Kill, ...]:
     """Draw `count` kills, at most 32: the same for the same seed.
 
     Of every four, two fall between the journal's waits, one into an upload or import, one elsewhere; and every four
-    hit gateway, database and bank. Raises ValueError for a count that cannot be drawn.
+    hit gateway, database and bank. Raises PlanError for a count that cannot be drawn.
     """
     if not 0 <= count <= _MOST:
-        raise ValueError(f"a day has room for 0 to {_MOST} kills, not {count}")
-    drawn = random.Random(f"{seed}/kills")  # noqa: S311 - a plan is repeatable by its seed
-    carrying = iter(sorted(drawn.sample(CARRYING, -(-count // _BLOCK)), key=CARRYING.index))
+        raise PlanError(f"a day has room for 0 to {_MOST} kills, not {count}")
+    drawn = draw(f"{seed}/kills")
+    blocks = -(-count // _BLOCK)
+    carrying = sorted(drawn.sample(CARRYING, blocks), key=CARRYING.index)
+    elsewhere = drawn.sample([*((point, _pass(drawn)) for point in (*BUSY, *BUSY)), *RARE], blocks)
     kills: list[Kill] = []
-    while len(kills) < count:
+    for place in range(blocks):
         targets = [Target.GATEWAY, Target.POSTGRES, Target.BANK, drawn.choice((Target.GATEWAY, Target.POSTGRES))]
         drawn.shuffle(targets)
-        passing = [drawn.randint(_EARLIEST, _LATEST) for _ in range(3)]
-        point, nth = next(carrying)
-        points = [drawn.choice(BETWEEN_THE_WAITS), drawn.choice(BETWEEN_THE_WAITS), drawn.choice(ELSEWHERE)]
-        places = [*zip(points, passing, strict=True), (point, nth)]
+        between = [(drawn.choice(BETWEEN_THE_WAITS), _pass(drawn)) for _ in range(2)]
+        places = [*between, carrying[place], elsewhere[place]]
         kills += [Kill(target=t, point=p, passing=n) for t, (p, n) in zip(targets, places, strict=True)]
     return tuple(kills[:count])
+
+
+def _pass(drawn: Draw) -> int:
+    return drawn.randint(_EARLIEST, _LATEST)
 
 
 def read_plan(text: str) -> tuple[Kill, ...]:
     """Read what `--faults` names: `SEED:COUNT` draws a plan, anything else is a JSON file with a list of kills.
 
-    Raises ValueError, in words for whoever typed it.
+    Raises PlanError.
     """
     seed, parted, count = text.partition(":")
     if parted and seed.isdigit() and count.isdigit():
@@ -164,9 +182,9 @@ def read_plan(text: str) -> tuple[Kill, ...]:
     try:
         return tuple(msgspec.json.decode(Path(text).read_bytes(), type=list[Kill]))
     except OSError as error:
-        raise ValueError(f"{text} is neither SEED:COUNT nor a readable file: {error.strerror}") from error
+        raise PlanError(f"{text} is neither SEED:COUNT nor a readable file: {error.strerror}") from error
     except msgspec.DecodeError as error:
-        raise ValueError(f"{text} is not a list of kills: {error}") from error
+        raise PlanError(f"{text} is not a list of kills: {error}") from error
 
 
 def show_plan(plan: Sequence[Kill]) -> str:
@@ -177,9 +195,9 @@ def show_plan(plan: Sequence[Kill]) -> str:
 class Killer:
     """Carries a plan out on a world.
 
-    `listen` before the world is started, with `socket` in its settings; `begin` when the killing may start. Points
-    passed earlier are not counted. One part is down at a time: who comes by a due point meanwhile stands there until
-    everything is up, except the part that is just being started.
+    `listen` before the world is started, with `socket` in its settings; points passed before `at_work` are not counted.
+    One part is down at a time: who comes by a due point meanwhile stands there until everything is up, except the part
+    that is just being started.
     """
 
     def __init__(
@@ -210,35 +228,41 @@ class Killer:
         self._all_up.set()
         self._server = await asyncio.start_unix_server(self._serve, self.socket)
 
-    def begin(
+    @asynccontextmanager
+    async def at_work(
         self,
         world: Victims,
         *,
         open_payments: Callable[[], Awaitable[int]] | None = None,
         after: Callable[[Strike], Awaitable[None]] | None = None,
-    ) -> None:
-        """Begin to count passes and to kill.
+    ) -> AsyncIterator[None]:
+        """Count passes and kill while the block runs; its end waits until whatever was killed is back.
 
         `open_payments` counts, `after` looks at the books when the target is back; both must ask nobody who reports
-        fault points.
+        fault points. Raises PlanError where the plan kills a database that is not this world's own, and what went
+        wrong with a kill or a restart.
         """
+        if world.postgres.pid is None and any(kill.target is Target.POSTGRES for kill in self.left):
+            raise PlanError("the database is not this sandbox's own: leave postgres out of the plan, or --dsn away")
         self._open_payments, self._after = open_payments, after
         self.passes.clear()
         self._world = world
-
-    async def settle(self) -> None:
-        """Wait until whatever was killed is back. Raises what went wrong with that."""
-        while self._returning:
+        try:
+            yield
+        except Exception as error:
+            if self._fault is not None:
+                raise self._fault from error
+            raise
+        finally:
+            self._world = None
             await asyncio.gather(*self._returning, return_exceptions=True)
         if self._fault is not None:
             raise self._fault
 
     async def close(self) -> None:
-        """Kill nothing more and let everybody pass for ever."""
-        self._world = None
+        """Let everybody pass for ever."""
         if self._server is not None:
             self._server.close()
-        await asyncio.gather(*self._returning, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -288,7 +312,7 @@ class Killer:
             self.left.remove(kill)
             self._down = kill.target
             back = _down(world, kill.target)
-        except Exception as error:  # noqa: BLE001 - the reporter goes on; `settle` raises it
+        except Exception as error:  # noqa: BLE001 - the reporter goes on; `at_work` raises it
             self._broken(error)
             return
         self._say(f"killed {kill.target} at {kill.point}, pass {passing}, {count} payments open")
@@ -312,7 +336,7 @@ class Killer:
             self.strikes.append(strike)
             if self._after is not None:
                 await self._after(strike)
-        except Exception as error:  # noqa: BLE001 - kept for `settle`, which raises it
+        except Exception as error:  # noqa: BLE001 - `at_work` raises it
             self._broken(error)
         finally:
             self._down = None
@@ -322,6 +346,23 @@ class Killer:
         self._fault = self._fault or error
         self._say(f"the killing ends here: {type(error).__name__}: {error}")
         self._all_up.set()
+
+
+@asynccontextmanager
+async def killing(
+    plan: Sequence[Kill], *, clock: Clock, say: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Killer]:
+    """Answer those who report fault points while the block runs.
+
+    The world is started inside it with `fault_socket=str(killer.socket)`; `killer.at_work(world)` begins the killing.
+    """
+    with tempfile.TemporaryDirectory(prefix="tillgate-faults-") as folder:
+        killer = Killer(socket=Path(folder) / "points", plan=plan, clock=clock, say=say)
+        await killer.listen()
+        try:
+            yield killer
+        finally:
+            await killer.close()
 
 
 def _down(world: Victims, target: Target) -> Awaitable[object]:

@@ -32,3 +32,12 @@ class SeededRandomness:
     def octets(self, count: int) -> bytes:
         """Return the next `count` bytes of the seed's stream."""
         return self._random.randbytes(count)
+
+
+Draw = random.Random
+"""A repeatable generator of choices, for the plans of simulations."""
+
+
+def draw(name: str) -> Draw:
+    """Return the generator of `name`, the same choices for the same name; never for keys."""
+    return Draw(name)
