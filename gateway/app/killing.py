@@ -42,7 +42,6 @@ BUSY = ("journal.before_write", "journal.after_write", "clearing.concluded", "ba
 """Points of the journal's writes, of the second wait and of the bank's own books: passed all day long."""
 RARE = (
     ("files.generated", 1),
-    ("bank.paid", 1),
     ("bank.drafted", 1),
     ("files.reconciled_chunk", 1),
     ("files.reconciled_chunk", 2),
@@ -326,6 +325,7 @@ class Killer:
         began = self._clock.monotonic()
         try:
             await back
+            self._down = None
             strike = Strike(
                 kill=kill,
                 reporter=reporter,

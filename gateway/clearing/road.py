@@ -58,15 +58,8 @@ def build_road(
     numbers = Numbers(lambda: store.lease_numbers(pool))
     mint = Mint(ids=ids, numbers=numbers)
     dispatcher = Dispatcher(lines=registry, numbers=numbers, clock=clock, metrics=metrics)
-    conclusions = Conclusions(
-        journal=journal,
-        pool=pool,
-        mint=mint,
-        clock=clock,
-        ids=ids,
-        settings=settings,
-        metrics=metrics,
-        code_of=registry.code_of,
+    conclusions = _conclusions(
+        journal, pool, mint=mint, registry=registry, clock=clock, ids=ids, settings=settings, metrics=metrics
     )
     carrier = Carrier(
         journal=journal,
@@ -92,3 +85,26 @@ def build_road(
         is_under_way=carrier.is_under_way,
     )
     return Road(carrier=carrier, recovery=recovery, conclusions=conclusions, dispatcher=dispatcher, numbers=numbers)
+
+
+def _conclusions(
+    journal: Books,
+    pool: Database,
+    *,
+    mint: Mint,
+    registry: Registry,
+    clock: Clock,
+    ids: Ids,
+    settings: RoadSettings,
+    metrics: Metrics,
+) -> Conclusions:
+    return Conclusions(
+        journal=journal,
+        pool=pool,
+        mint=mint,
+        clock=clock,
+        ids=ids,
+        settings=settings,
+        metrics=metrics,
+        code_of=registry.code_of,
+    )

@@ -171,6 +171,7 @@ async def test_no_file_is_half_taken_in(new_world, outsider, books_of, proof, ev
             weights.append(weigh(pid))
         assert world.gateway.pid == pid
         await _judge(books, files, proof)
+        await _all_are_counted(outside, books, eventually)
         assert await _standing(books) == standing
         await _good_ones_still_go_through(outside, books, eventually)
         assert await books.is_at_rest(within_s=30) == []
@@ -280,6 +281,16 @@ async def _judge(books: Any, files: list[Bad], proof: Any) -> None:
                 assert row["lines"] == 0
     proof.figure(ends=dict(ends))
     assert ends["quarantined"] > ends["done"] > 0
+
+
+async def _all_are_counted(outside: Any, books: Any, eventually: Any) -> None:
+    """What lies in quarantine shows in the metrics."""
+    quarantined = int(await books.value("SELECT count(*) FROM file WHERE state = 'quarantined'"))
+
+    async def counted() -> bool:
+        return await outside.counted("tillgate_file_quarantine") == quarantined
+
+    assert await eventually(counted, within_s=30), await outside.counted("tillgate_file_quarantine")
 
 
 async def _standing(books: Any) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ import pytest
 from gateway.sandbox.dialect import SPECIFICATION
 from gateway.sandbox.security import message_code
 from gateway.sandbox.slips import Request
-from gateway.sandbox.terminal import NoAnswerError, SimulatedTerminal
+from gateway.sandbox.terminal import SimulatedTerminal
 
 SEED = 8583
 GROUP = 8
@@ -322,13 +322,3 @@ async def _all_is_counted(outside: Any, before: dict[str, float], sent: int, eve
     assert grown["blocked_source"] == 0
     for kind in ("message", "envelope", "frame", "not_a_request", "wrong_macs"):
         assert grown[kind] > 0, grown
-
-
-async def test_a_line_of_noise_leaves_the_next_one_alone(sandbox_world, outsider) -> None:
-    outside = outsider(sandbox_world.facts)
-    terminal, noisy = outside.terminal(4), outside.terminal(5)
-    await terminal.sign_in()
-    await noisy.send_bytes(random.Random(SEED).randbytes(2_000))
-    with suppress(NoAnswerError):
-        await noisy.stray(0.5)
-    assert (await terminal.echo()).code == "00"
