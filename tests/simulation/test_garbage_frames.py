@@ -91,7 +91,8 @@ class Garbage:
     def _swapped(self) -> Piece:
         """Two fields change places, or one is drawn anew; the code stays what it was."""
         envelope, message = _parts(self._drawn_request())
-        return _framed(envelope + (self._with_other_fields(message) or self._with_flips(message)))
+        changed = self._with_other_fields(message)
+        return _framed(envelope + (changed if changed and not self._is_good(changed) else self._with_flips(message)))
 
     def _resealed(self) -> Piece:
         """Fields are drawn anew and the code is right: whoever has the key may still send nonsense."""
@@ -105,7 +106,8 @@ class Garbage:
 
     def _other_type(self) -> Piece:
         envelope, message = _parts(self._drawn_request())
-        return _framed(envelope + self.drawn.randbytes(2) + message[2:])
+        changed = self.drawn.randbytes(2) + message[2:]
+        return _framed(envelope + (self._with_flips(message) if self._is_good(changed) else changed))
 
     def _other_envelope(self) -> Piece:
         """The TPDU or header is changed, which no code covers: the message is valid in itself."""
@@ -136,10 +138,16 @@ class Garbage:
         return self.drawn.choice(pool)
 
     def _with_flips(self, message: bytes) -> bytes:
-        changed = bytearray(message)
-        for place in self.drawn.sample(range(len(message) * 8), self.drawn.randint(1, 8)):
-            changed[place // 8] ^= 1 << place % 8
-        return bytes(changed)
+        """Flip bits; flips whole blocks apart leave a code that is folded by XOR right, so then others are drawn."""
+        while True:
+            changed = bytearray(message)
+            for place in self.drawn.sample(range(len(message) * 8), self.drawn.randint(1, 8)):
+                changed[place // 8] ^= 1 << place % 8
+            if not self._is_good(changed):
+                return bytes(changed)
+
+    def _is_good(self, message: bytes | bytearray) -> bool:
+        return self.seal(bytes(message[:-8])) == message[-8:]
 
     def _with_other_fields(self, message: bytes) -> bytes | None:
         fields, _ = iso8583.decode(message, SPECIFICATION)
@@ -175,9 +183,10 @@ async def test_no_garbage_moves_anything(
     count = proof.count(quick=500, full=10_000)
     proof.figure(seed=SEED, frames=count)
     outside, books = outsider(sandbox_world.facts), books_of(sandbox_world.facts)
-    trader, watchman = outside.terminal(0), outside.terminal(2)
+    trader, watchman, newcomer = outside.terminal(0), outside.terminal(2), outside.terminal(4)
     await watchman.sign_in()
     garbage = await _garbage(trader, outside)
+    garbage.sent.append((await newcomer.sign_in()).request)
     assert await books.is_at_rest(within_s=30) == []
 
     before, entries = await books.operations(), await books.entries()
