@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.names import TEMPORARY, checked
+from connectors.names import TEMPORARY, checked, taken
 from connectors.ports import CarrierError, Fetched, NotUploaded, RemoteFile, Upload, Uploaded
 
 _PIECE = 1 << 18
@@ -42,13 +42,13 @@ class DirectoryCarrier:
         part = final.with_name(name + TEMPORARY)
         try:
             if final.exists():
-                return _settled(final, size)
+                return taken(final.stat().st_size, size)
             _write(part, pieces)
             if part.stat().st_size != size:
                 return NotUploaded(f"{part.stat().st_size} bytes were written instead of {size}")
             os.link(part, final)
         except FileExistsError:
-            return _settled(final, size)
+            return taken(final.stat().st_size, size)
         except OSError as fault:
             return NotUploaded(f"the folder cannot be written: {fault.strerror}")
         with suppress(OSError):  # the file has its final name, whatever becomes of the temporary one
@@ -75,13 +75,6 @@ class DirectoryCarrier:
             message = f"file {folder}/{name} cannot be read: {fault.strerror}"
             raise CarrierError(message) from fault
         return Fetched(size, digest.digest())
-
-
-def _settled(final: Path, size: int) -> Upload:
-    there = final.stat().st_size
-    if there == size:
-        return Uploaded(was_there=True)
-    return NotUploaded(f"another file of {there} bytes has this name already", is_final=True)
 
 
 def _write(part: Path, pieces: Iterable[bytes]) -> None:

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import paramiko
 
-from connectors.names import TEMPORARY, checked
+from connectors.names import TEMPORARY, checked, taken
 from connectors.ports import (
     CarrierError,
     Fetched,
@@ -111,7 +111,7 @@ class SftpCarrier:
             with self._session() as sftp:
                 there = _size(sftp, path)
                 if there is not None:
-                    return _settled(there, size)
+                    return taken(there, size)
                 self._write(sftp, path + TEMPORARY, pieces, size)
                 written = _size(sftp, path + TEMPORARY)
                 if written != size:
@@ -156,7 +156,7 @@ class SftpCarrier:
             return NotUploaded(f"the server refused the rename: {why}")
         if part is None and there == size:
             return Uploaded()
-        return _settled(there, size)
+        return taken(there, size)
 
     def _list(self, folder: str) -> Sequence[RemoteFile]:
         try:
@@ -234,12 +234,6 @@ class SftpCarrier:
         if self._client is not None:
             self._client.close()
         self._client = self._sftp = None
-
-
-def _settled(there: int, size: int) -> Upload:
-    if there == size:
-        return Uploaded(was_there=True)
-    return NotUploaded(f"another file of {there} bytes has this name already", is_final=True)
 
 
 def _is_word_of_the_server(fault: BaseException) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from channels.kinds import BATCH
 from gateway.app.keystore import open_keystore
@@ -12,9 +11,8 @@ from gateway.app.lines import Carriers, Lines
 from gateway.app.meters import ConnectorMeter
 from gateway.app.settings import file_settings, journal_settings, password_rules, road_settings
 from gateway.clearing import store as clearing
-from gateway.clearing.files import BatchRoutes
+from gateway.clearing.files import BatchRoutes, Numbering
 from gateway.clearing.files.fronts import ChannelFronts
-from gateway.clearing.numbers import Numbers, instruction_number
 from gateway.clearing.reconciliation import TABLES as FILE_TABLES
 from gateway.clearing.reconciliation import BackOffice, build_back_office
 from gateway.clearing.registry import Registry
@@ -95,17 +93,6 @@ class Rooms:
         """Read channels and rates again where they have changed."""
         await self.registry.refresh()
         await self.fees.refresh()
-
-
-class PayoutNumbers:
-    """Instruction numbers for money out, from the same counts as everybody's."""
-
-    def __init__(self, numbers: Numbers) -> None:
-        self._numbers = numbers
-
-    async def next(self, at: datetime) -> str:
-        """Return the next number."""
-        return instruction_number(await self._numbers.take(), at)
 
 
 def build_rooms(settings: Settings, around: Surroundings) -> Rooms:
@@ -215,7 +202,7 @@ def _withdrawals(
         journal=journal,
         quotes=FeeQuotes(book, clock=around.clock),
         cards=PartyCards(pool=around.pool, keystore=keystore, passwords=passwords),
-        numbers=PayoutNumbers(road.numbers),
+        numbers=Numbering(road.numbers),
         routes=BatchRoutes(around.pool),
         ids=around.ids,
         clock=around.clock,

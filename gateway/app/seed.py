@@ -33,6 +33,7 @@ from gateway.clearing.files import FileTemplates
 from gateway.clearing.network import ChannelDesk
 from gateway.fees import FeeDesk, RateKind, Taker, Terms
 from gateway.kernel.clock import Clock, SystemClock
+from gateway.kernel.data import data_path
 from gateway.kernel.ids import Ids, UuidSevens, show
 from gateway.kernel.postgres.pool import Database, open_pool
 from gateway.kernel.randomness import Randomness, SeededRandomness, SystemRandomness
@@ -228,7 +229,7 @@ class Seeding:
             await register.replace(SIGNING_KEY, await self._keys.load(KeyKind.SIGNING, private), by=WHO)
 
     async def _templates(self, params: Mapping[str, object]) -> None:
-        folder = seeds_folder() / "templates"
+        folder = data_path("config/seeds/templates")
         bodies = {"pay": (folder / "pay.json").read_text()}
         bodies |= dict.fromkeys(("ret", "acq", "rej"), (folder / "ret.json").read_text())
         templates = FileTemplates(pool=self._pool, ids=self._ids, clock=self._clock)
@@ -313,13 +314,6 @@ async def seed_world(dsn: str, *, settings: Settings, bank: Mapping[str, Any], s
         return await seeding.run()
     finally:
         await pool.close()
-
-
-def seeds_folder() -> Path:
-    """Return the folder of seeds: the installed package's data, else the checkout's."""
-    here = Path(__file__).parents[1]
-    packed = here / "_data" / "config" / "seeds"
-    return packed if packed.is_dir() else here.parent / "config" / "seeds"
 
 
 def _new_private_key() -> str:

@@ -8,7 +8,6 @@ is not known is refused with the key, its source and the nearest known name. Sec
 from __future__ import annotations
 
 import difflib
-import importlib.resources
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-import gateway
+from gateway.kernel.data import data_path
 
 PREFIX = "TILLGATE_"
 _JSON = ("[", "{")
@@ -226,8 +225,7 @@ def load_settings(files: Sequence[Path] = (), environment: Mapping[str, str] | N
 
 def default_settings() -> Path:
     """Path of `default.toml`: the installed package's data, else the checkout's."""
-    packed = Path(str(importlib.resources.files("gateway"))) / "_data" / "config" / "default.toml"
-    return packed if packed.is_file() else Path(str(gateway.__file__)).parents[1] / "config" / "default.toml"
+    return data_path("config/default.toml")
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib.resources
 import itertools
 import re
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import Any
 
 import asyncpg
 
-import gateway
 from gateway.kernel.clock import Clock, SystemClock
+from gateway.kernel.data import data_path
 
 _NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _LOCK = "hashtext('tillgate.migrate')"
@@ -42,8 +41,7 @@ class Migration:
 
 def migrations_folder() -> Path:
     """Folder of the migrations: the installed package's data, else the checkout."""
-    packed = Path(str(importlib.resources.files("gateway"))) / "_data" / "migrations"
-    return packed if packed.is_dir() else Path(str(gateway.__file__)).parents[1] / "migrations"
+    return data_path("migrations")
 
 
 def read_migrations(folder: Path) -> list[Migration]:
