@@ -22,8 +22,8 @@ def choose_account(*, user: int, owner: int | None) -> Account:
     """Choose by our own user id and by the owner of the data folder (None where there is none yet).
 
     An ordinary user starts the server as itself. Root starts it inside a user namespace, where root's files look like
-    nobody's; where the kernel or a container refuses that, as user 65534 with a data folder of its own. Data that
-    belongs to a user is served as that user.
+    nobody's; where the kernel or a container refuses that, as user 65534 with a data folder of its own, who keeps the
+    one right to pass through root's folders. Data that belongs to a user is served as that user.
     """
     if user != 0:
         return Account()

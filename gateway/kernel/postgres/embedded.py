@@ -284,11 +284,12 @@ class EmbeddedPostgres:
 
     def _cannot(self, what: str, words: str) -> str:
         hint = ""
-        if os.getuid() == 0 and not self._account.prefix:
+        if os.getuid() == 0 and self._account.user is not None:
             hint = (
-                f" It runs as user {self._account.user} because root may not run PostgreSQL and user namespaces are"
-                f" refused here: that user must be able to enter {self._folder.directory} and to read"
-                f" {self._programs.folder}; or start as an ordinary user; or set [database] dsn to a running server."
+                f" It runs as user {self._account.user} because root may not run PostgreSQL, and user namespaces and"
+                f" the capability DAC_OVERRIDE are refused here: that user must be able to enter"
+                f" {self._folder.directory} and to read {self._programs.folder}; or start as an ordinary user; or set"
+                " [database] dsn to a running server."
             )
         tail = " | ".join(line for line in words.strip().splitlines()[-8:])
         return f"cannot {what} in {self._folder.directory}: {tail or 'no answer'}. Log: {self._folder.log}.{hint}"

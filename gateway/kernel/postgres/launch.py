@@ -13,12 +13,36 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_KEEPCAPS = 8
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITY_VERSION = 0x20080522
+# What lets another user pass through folders that only root may enter; a container may have the second alone.
+_CAP_DAC_READ_SEARCH = 2
+_CAP_DAC_OVERRIDE = 1
 
 
 def _become(user: int) -> None:
+    """Turn into `user`, who may still pass through folders closed to it: no folder's mode is changed for its sake."""
+    libc = ctypes.CDLL(None)
     os.setgroups([])
     os.setgid(user)
+    if sys.platform == "linux":
+        libc.prctl(_PR_SET_KEEPCAPS, 1)
     os.setuid(user)
+    if sys.platform == "linux" and not _keep(libc, _CAP_DAC_READ_SEARCH):
+        _keep(libc, _CAP_DAC_OVERRIDE)
+
+
+def _keep(libc: ctypes.CDLL, capability: int) -> bool:
+    """Keep one capability through exec and drop all others; False where we do not have it."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    bit = 1 << capability
+    # effective, permitted, inheritable of the first 32 capabilities, then of the rest
+    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+    if libc.capset(header, sets):
+        return False
+    return bool(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0)
 
 
 def _end_with_parent(parent: int) -> None:
