@@ -32,10 +32,9 @@ class ServerFolder:
         self.sockets = self._socket_folder()
 
     def prepare(self, owner: int | None) -> None:
-        """Make the folders that are missing; those made here belong to `owner` where one is given."""
-        made = not self.directory.exists()
+        """Make the folders that are missing; what is ours of them goes to `owner` where one is given."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if made and owner is not None:
+        if owner is not None and self.directory.stat().st_uid == os.getuid():
             os.chown(self.directory, owner, owner)
         self._prepare_sockets(owner)
 

@@ -13,7 +13,8 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 4
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION = 0x20080522
@@ -28,7 +29,9 @@ def _become(user: int) -> None:
     os.setgroups([])
     os.setgid(user)
     if sys.platform == "linux":
-        libc.prctl(_PR_SET_KEEPCAPS, 1)
+        # Without it the change of user drops every capability, and access(2), by which programs look for their files,
+        # answers as if there were none.
+        libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setuid(user)
     if sys.platform == "linux" and not _keep(libc, _CAP_DAC_READ_SEARCH):
         _keep(libc, _CAP_DAC_OVERRIDE)
