@@ -52,12 +52,16 @@ format: $(VENV)/.tests ## format the sources
 prove: $(VENV)/.tests system-parts ## the promises at their full counts, PART=n for one part; JSON in build/prove.json
 	@$(BIN)/pytest --prove $(PART) $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.runtime ## durable transfers a second, beside their references on this machine
+	@$(BIN)/tillgate bench ledger $(ARGS)
+
 .PHONY: lock
 lock: ## pin the dependencies anew (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv' >&2; exit 1; }
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra build \
 	  --output-file requirements.lock pyproject.toml
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra build --extra test \
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra build --extra hsm --extra test \
 	  --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
 
 .PHONY: clean

@@ -14,6 +14,7 @@ CREATE TABLE record_edit (
     edited_at  timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX record_edit_key ON record_edit (key);
+CREATE INDEX record_edit_who ON record_edit (who, id);
 
 CREATE TABLE record_edit_line (
     edit_id    uuid NOT NULL REFERENCES record_edit (id),
@@ -21,10 +22,21 @@ CREATE TABLE record_edit_line (
     table_name text NOT NULL,
     subject    uuid NOT NULL,
     before     jsonb,
-    after      jsonb NOT NULL,
-    PRIMARY KEY (edit_id, place)
+    after      jsonb,
+    PRIMARY KEY (edit_id, place),
+    CHECK (before IS NOT NULL OR after IS NOT NULL)
 );
 CREATE INDEX record_edit_line_subject ON record_edit_line (subject, edit_id);
+
+-- Nonces of signed requests that were edits; those of changes stand among the journal's keys.
+CREATE TABLE edit_nonce (
+    scope      text NOT NULL,
+    name       text NOT NULL,
+    digest     bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (scope, name)
+);
+CREATE INDEX edit_nonce_expiry ON edit_nonce (expires_at);
 
 CREATE TABLE party (
     id         uuid PRIMARY KEY,

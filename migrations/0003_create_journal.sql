@@ -1,4 +1,5 @@
 -- The journal: one head per book, batches in a hash chain, idempotency keys, limit counters, the event feed.
+-- Batches and events are partitioned by range of their own number, so a cursor reads only what lies beyond it.
 
 -- The fence of every batch: a batch is written only where `seq` is still what it was decided on.
 CREATE TABLE journal_head (
@@ -12,16 +13,21 @@ CREATE TABLE journal_head (
 CREATE TABLE journal_batch (
     book        text NOT NULL,
     seq         bigint NOT NULL,
-    batch_id    uuid NOT NULL UNIQUE,
+    batch_id    uuid NOT NULL,
     prev_hash   bytea NOT NULL CHECK (length(prev_hash) = 32),
     hash        bytea NOT NULL CHECK (length(hash) = 32),
     changes     integer NOT NULL,
     recorded_at timestamptz NOT NULL,
     booked_on   date NOT NULL,
     writer      text NOT NULL,
+    -- Leaves of the idempotency keys that were used, 20 bytes each: they outlive the keys.
+    keys        bytea,
     PRIMARY KEY (book, seq)
-);
-CREATE INDEX journal_batch_recorded ON journal_batch (book, recorded_at);
+) PARTITION BY RANGE (seq);
+CREATE TABLE journal_batch_default PARTITION OF journal_batch DEFAULT;
+CREATE UNIQUE INDEX journal_batch_default_id ON journal_batch_default (batch_id);
+CREATE INDEX journal_batch_recorded ON journal_batch (book, recorded_at, seq);
+CREATE INDEX journal_batch_day ON journal_batch (book, booked_on, seq);
 
 CREATE TABLE journal_key (
     scope          text NOT NULL,
@@ -67,8 +73,12 @@ CREATE TABLE journal_event (
     recorded_at timestamptz NOT NULL,
     change_id   uuid NOT NULL,
     data        jsonb,
+    -- On a change's first line: salt (16 bytes) and digest (32) of all it tells; an erased change keeps the digest.
+    told        bytea CHECK (length(told) IN (32, 48)),
+    CHECK ((told IS NULL) = (line > 1)),
     PRIMARY KEY (book, seq, place, line)
-);
+) PARTITION BY RANGE (seq);
+CREATE TABLE journal_event_default PARTITION OF journal_event DEFAULT;
 CREATE INDEX journal_event_subject ON journal_event (subject, seq);
 
 -- Changes that the database refused for a reason nobody foresaw: kept without their values, for a person.
@@ -84,6 +94,10 @@ CREATE TABLE journal_poison (
 CREATE TRIGGER journal_batch_written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_batch
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
 CREATE TRIGGER journal_event_written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER journal_batch_written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_batch_default
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER journal_event_written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_event_default
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
 
 -- Fails the statement of a batch where a record was moved past the journal since the batch was decided.

@@ -21,6 +21,8 @@ CREATE TABLE terminal (
     state            text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'locked')),
     family           text NOT NULL DEFAULT '',
     serial           text NOT NULL DEFAULT '',
+    model            text NOT NULL DEFAULT '',
+    shop_id          uuid REFERENCES party (id),
     tmk              text,
     mac_key          text,
     pin_key          text,
@@ -29,7 +31,7 @@ CREATE TABLE terminal (
     offered_mac_key  text,
     offered_pin_key  text,
     batch_no         text NOT NULL DEFAULT '000001' CHECK (batch_no ~ '^[0-9]{6}$'),
-    batch_state      text NOT NULL DEFAULT 'open' CHECK (batch_state IN ('open', 'closed')),
+    batch_state      text NOT NULL DEFAULT 'open' CHECK (batch_state IN ('open', 'closed', 'settled')),
     signed_in_at     timestamptz,
     last_seen        timestamptz,
     wrong_macs       integer NOT NULL DEFAULT 0,
@@ -39,6 +41,8 @@ CREATE TABLE terminal (
     generation       bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX terminal_merchant ON terminal (merchant_id);
+-- One device stands once in the register, so with one merchant.
+CREATE UNIQUE INDEX terminal_serial ON terminal (serial) WHERE serial <> '';
 CREATE INDEX terminal_generation ON terminal (generation);
 
 -- 'merchants' moves with every change of who may do what (a merchant's row, a terminal's standing): decisions are made

@@ -1,10 +1,13 @@
--- Operations of the acquiring side: purchase, void, refund and reversal, each a record that points to its original.
+-- Operations of the acquiring side: sales, holds, voids, refunds and reversals, each a record that points to its original.
 
 CREATE TABLE operation (
     id uuid PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('purchase', 'void', 'refund', 'reversal')),
+    kind text NOT NULL
+        CHECK (kind IN ('purchase', 'void', 'refund', 'reversal', 'preauthorisation', 'preauthorisation_void',
+                        'completion', 'completion_void')),
     state text NOT NULL
-        CHECK (state IN ('created', 'sent', 'approved', 'declined', 'unknown', 'reversing', 'reversed')),
+        CHECK (state IN ('created', 'sent', 'approved', 'declined', 'unknown', 'reversing', 'reversed', 'held',
+                         'completed', 'released', 'expired')),
     source text NOT NULL,
     terminal text NOT NULL,
     merchant_id uuid NOT NULL,
@@ -56,6 +59,8 @@ CREATE INDEX operation_reference ON operation (terminal, batch, trace, message_c
 CREATE UNIQUE INDEX operation_rrn ON operation (rrn);
 CREATE INDEX operation_merchant ON operation (merchant_id, id);
 CREATE INDEX operation_original ON operation (original_id) WHERE original_id IS NOT NULL;
+-- A hold is completed or voided from any terminal of its merchant: by the code that the bank gave it.
+CREATE INDEX operation_hold ON operation (merchant_id, approval_code) WHERE kind = 'preauthorisation';
 CREATE INDEX operation_open ON operation (state, answer_by) WHERE state IN ('created', 'sent', 'unknown', 'reversing');
 
 -- What neither a query nor a file can settle is a question for a person; it is never answered by overwriting.

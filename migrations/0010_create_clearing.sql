@@ -33,7 +33,7 @@ CREATE TABLE instruction (
     id uuid PRIMARY KEY,
     number char(20) NOT NULL UNIQUE,
     channel_id uuid NOT NULL,
-    ask text NOT NULL CHECK (ask IN ('pay', 'void', 'refund', 'reverse', 'payout')),
+    ask text NOT NULL CHECK (ask IN ('pay', 'void', 'refund', 'reverse', 'payout', 'authorise', 'release', 'complete')),
     business text NOT NULL,
     owner_kind text NOT NULL CHECK (owner_kind IN ('operation', 'payout')),
     owner_id uuid NOT NULL,

@@ -33,6 +33,7 @@ CREATE TABLE file (
     amount_minor bigint NOT NULL DEFAULT 0 CHECK (amount_minor >= 0),
     size bigint NOT NULL DEFAULT 0 CHECK (size >= 0),
     digest bytea,
+    content_id uuid NOT NULL,
     path text NOT NULL DEFAULT '',
     template_id uuid REFERENCES file_template (id),
     answers_id uuid REFERENCES file (id),
@@ -55,6 +56,7 @@ CREATE TABLE file (
 );
 CREATE INDEX file_channel ON file (channel_id, direction, day);
 CREATE INDEX file_name_of ON file (channel_id, name);
+CREATE INDEX file_content ON file (content_id);
 CREATE INDEX file_answers ON file (answers_id) WHERE answers_id IS NOT NULL;
 
 -- What must be unique for ever stands by itself and small.
@@ -74,16 +76,17 @@ CREATE TABLE file_digest (
     UNIQUE (channel_id, digest)
 );
 
--- The content, enciphered piece by piece; `file_spool` names pieces whose file is not recorded yet.
+-- The content, enciphered piece by piece. Every writing has a content id of its own, so that two never mix;
+-- `file_spool` names those that no file has taken for its own yet.
 CREATE TABLE file_piece (
-    file_id uuid NOT NULL,
+    content_id uuid NOT NULL,
     place integer NOT NULL,
     sealed bytea NOT NULL,
-    PRIMARY KEY (file_id, place)
+    PRIMARY KEY (content_id, place)
 );
 ALTER TABLE file_piece ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE TABLE file_spool (
-    file_id uuid PRIMARY KEY,
+    content_id uuid PRIMARY KEY,
     begun_at timestamptz NOT NULL
 );
 

@@ -39,6 +39,7 @@ class Metrics:
     signatures_refused: Counter
     logins_refused: Counter
     terminals: Gauge
+    key_seconds: Histogram
     journal_batch_changes: Histogram
     journal_wait_seconds: Histogram
     journal_commit_seconds: Histogram
@@ -48,6 +49,10 @@ class Metrics:
     journal_in_doubt: Counter
     journal_poison: Counter
     ledger_imbalance_minor: Gauge
+    ledger_advance_minor: Gauge
+    ledger_advance_over: Gauge
+    partitions_ahead: Gauge
+    partition_caught: Gauge
     payments: Gauge
     unknown: Gauge
     unknown_oldest_seconds: Gauge
@@ -69,6 +74,8 @@ class Metrics:
     cut_off_seconds: Gauge
     tasks: Gauge
     task_rows: Counter
+    tasks_in_flight: Gauge
+    task_rows_in_flight: Gauge
     timers: Counter
     rule_cache: Counter
     rule_reads: Counter
@@ -103,6 +110,7 @@ def _doors(registry: CollectorRegistry) -> dict[str, Any]:
         "signatures_refused": make.counter("signatures_refused", "Signatures refused", "door", "why"),
         "logins_refused": make.counter("logins_refused", "Logins refused", "why"),
         "terminals": make.gauge("terminals", "Terminals by state", "state"),
+        "key_seconds": make.histogram("key_seconds", "Calls of the key module", _COMMIT_S, "operation", "outcome"),
     }
 
 
@@ -118,6 +126,10 @@ def _books(registry: CollectorRegistry) -> dict[str, Any]:
         "journal_in_doubt": make.counter("journal_in_doubt", "Batches whose commit was in doubt", "book"),
         "journal_poison": make.counter("journal_poison", "Changes that the database refused unexpectedly", "book"),
         "ledger_imbalance_minor": make.gauge("ledger_imbalance_minor", "Sum of all balances; must be 0", "unit"),
+        "ledger_advance_minor": make.gauge("ledger_advance_minor", "What parties owe", "unit"),
+        "ledger_advance_over": make.gauge("ledger_advance_over", "Parties that owe more than the limit", "unit"),
+        "partitions_ahead": make.gauge("partitions_ahead", "Partitions made for the time to come", "table"),
+        "partition_caught": make.gauge("partition_caught", "1: the default partition has rows", "table"),
         "payments": make.gauge("payments", "Payments by state", "kind", "state"),
         "unknown": make.gauge("unknown", "Payments whose outcome is not known", "kind"),
         "unknown_oldest_seconds": make.gauge("unknown_oldest_seconds", "Age of the oldest of them", "kind"),
@@ -156,6 +168,8 @@ def _work(registry: CollectorRegistry) -> dict[str, Any]:
     return {
         "tasks": make.gauge("tasks", "Tasks and timers by state", "kind", "state"),
         "task_rows": make.counter("task_rows", "Rows worked on by tasks", "kind"),
+        "tasks_in_flight": make.gauge("tasks_in_flight", "Batch tasks at work in this process", "kind"),
+        "task_rows_in_flight": make.gauge("task_rows_in_flight", "Rows at work at once in this process", "kind"),
         "timers": make.counter("timers", "Timers handled", "kind", "outcome"),
         "rule_cache": make.counter("rule_cache", "Rules asked for in memory", "room", "outcome"),
         "rule_reads": make.counter("rule_reads", "Rules read from the database", "room"),

@@ -28,6 +28,10 @@ class Reason(StrEnum):
     SIGN_IN_FIRST = "sign_in_first"
     BAD_MAC = "bad_mac"
     BAD_SIGNATURE = "bad_signature"
+    LOGIN_REFUSED = "login_refused"
+    SESSION_ENDED = "session_ended"
+    INTERCEPTED = "intercepted"
+    BAD_PASSWORD = "bad_password"  # noqa: S105 - a reason's name
     BAD_PIN = "bad_pin"
     PIN_TRIES = "pin_tries"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -35,6 +39,8 @@ class Reason(StrEnum):
     ORIGINAL_NOT_FOUND = "original_not_found"
     NOT_FOUND = "not_found"
     WRONG_STATE = "wrong_state"
+    IN_USE = "in_use"
+    TAKEN = "taken"
     REFERENCE_REUSED = "reference_reused"
     KEY_REUSED = "key_reused"
     AMOUNT_EXCEEDS_ORIGINAL = "amount_exceeds_original"
@@ -90,12 +96,18 @@ ANSWERS: dict[Reason, Answer] = {
     Reason.SIGN_IN_FIRST: Answer("77", 409, Retry.NEW_KEY, "Sign in first"),
     Reason.BAD_MAC: Answer("A0", 401, Retry.SAME_KEY, "The message authentication code is wrong"),
     Reason.BAD_SIGNATURE: Answer("A0", 401, Retry.SAME_KEY, "The signature is missing or wrong"),
+    Reason.LOGIN_REFUSED: Answer("58", 401, Retry.NEW_KEY, "Login, password or code is wrong, or the user is locked"),
+    Reason.SESSION_ENDED: Answer("58", 401, Retry.NEVER, "The session is unknown or has ended"),
+    Reason.INTERCEPTED: Answer("58", 403, Retry.NEVER, "Refused by a rule of the operator"),
+    Reason.BAD_PASSWORD: Answer("55", 422, Retry.NEW_KEY, "This password may not be chosen"),
     Reason.BAD_PIN: Answer("55", 422, Retry.NEW_KEY, "The PIN or password is wrong"),
     Reason.PIN_TRIES: Answer("75", 422, Retry.NEVER, "Too many wrong PINs or passwords"),
     Reason.TOO_MANY_REQUESTS: Answer("96", 429, Retry.SAME_KEY, "Too many requests"),
     Reason.ORIGINAL_NOT_FOUND: Answer("25", 404, Retry.NEVER, "The original was not found"),
     Reason.NOT_FOUND: Answer("25", 404, Retry.NEVER, "Not found"),
     Reason.WRONG_STATE: Answer("12", 409, Retry.NEVER, "Not allowed in this state"),
+    Reason.IN_USE: Answer("12", 409, Retry.NEVER, "Others still use it"),
+    Reason.TAKEN: Answer("94", 409, Retry.NEW_KEY, "The name is taken"),
     Reason.REFERENCE_REUSED: Answer("94", 422, Retry.NEVER, "The reference was used with other content"),
     Reason.KEY_REUSED: Answer("94", 422, Retry.NEVER, "The Idempotency-Key was used with other content"),
     Reason.AMOUNT_EXCEEDS_ORIGINAL: Answer("64", 422, Retry.NEW_KEY, "More than is left of the original"),

@@ -54,7 +54,11 @@ class Secret(Section, frozen=True, kw_only=True):
 
 
 class Database(Section, frozen=True, kw_only=True):
-    """Where the books are. A sandbox without a `dsn` runs an embedded server, of the programs in `binaries`."""
+    """Where the books are. A sandbox without a `dsn` runs an embedded server, of the programs in `binaries`.
+
+    `roles`: connections take a database role on for as long as they last, or act as their login (behind a pooler that
+    hands them round); doors take theirs on by the transaction either way. `owner` is whom tables are changed as.
+    """
 
     dsn: str = ""
     password: Secret = Secret()
@@ -63,6 +67,8 @@ class Database(Section, frozen=True, kw_only=True):
     pool_largest: Positive = 16
     connect_within_s: float = 10.0
     statement_cache_size: Count = 100
+    roles: Literal["session", "login"] = "session"
+    owner: str = ""
 
 
 class Book(Section, frozen=True, kw_only=True):
@@ -77,18 +83,31 @@ class Journal(Section, frozen=True, kw_only=True):
     queue_most: Positive = 4096
     reserved_for_facts: Count = 1024
     batch_most: Positive = 256
+    batch_largest: Positive = 2000
     commit_limit_ms: Positive = 10_000
     in_doubt_patience_ms: Positive = 30_000
 
 
+class Ledger(Section, frozen=True, kw_only=True):
+    """The books as they grow: when a month closes, how long it is kept at hand, and what a party may owe unnoticed."""
+
+    close_after_days: Positive = 7
+    keep_months: Count = 60
+    advance_most_minor: Count = 0
+
+
 class Tasks(Section, frozen=True, kw_only=True):
-    """Timers: how often is looked, how many are taken at once, and how long one may take before it is taken again."""
+    """Timers: how often is looked, how many are taken at once, and how long one may take before it is taken again.
+
+    `source_networks` are networks (CIDR) that remote sources may lie in although their addresses are not public.
+    """
 
     poll_ms: Positive = 200
     take_most: Positive = 64
     lease_s: Positive = 60
     back_off_least_ms: Positive = 500
     back_off_most_ms: Positive = 300_000
+    source_networks: tuple[str, ...] = ()
 
 
 class Log(Section, frozen=True, kw_only=True):
@@ -106,7 +125,10 @@ class Metrics(Section, frozen=True, kw_only=True):
 
 
 class Http(Section, frozen=True, kw_only=True):
-    """The HTTP doors. `public_address` is what clients sign (`@target-uri`); port 0 takes a free one."""
+    """The HTTP doors. `public_address` is what clients sign (`@target-uri`); port 0 takes a free one.
+
+    `proxies` are networks (CIDR) of our own reverse proxies, whose `X-Forwarded-For` is believed.
+    """
 
     public_address: str = ""
     host: str = "127.0.0.1"
@@ -117,6 +139,7 @@ class Http(Section, frozen=True, kw_only=True):
     signature_window_s: Positive = 300
     requests_per_s: float = 50.0
     burst: Positive = 100
+    proxies: tuple[str, ...] = ()
 
 
 class Listener(Section, frozen=True, kw_only=True):
@@ -135,9 +158,13 @@ class Listener(Section, frozen=True, kw_only=True):
 
 
 class Terminals(Section, frozen=True, kw_only=True):
-    """The terminal door (`docs/terminal-protocol.md` sections 1, 3 and 4)."""
+    """The terminal door (`docs/terminal-protocol.md` sections 1, 3 and 4).
+
+    `dialects` names definitions (TOML files) of dialects beside those of the house.
+    """
 
     listeners: tuple[Listener, ...] = (Listener(),)
+    dialects: tuple[str, ...] = ()
     answer_within_ms: Positive = 40_000
     in_flight_most: Positive = 1000
     wrong_macs_block: Positive = 20
@@ -158,6 +185,8 @@ class Clearing(Section, frozen=True, kw_only=True):
     circuit_failures: Positive = 5
     circuit_open_s: Positive = 15
     recover_after_ms: Positive = 5_000
+    hold_days: Positive = 30
+    completion_most_percent: Positive = 115
 
 
 class Files(Section, frozen=True, kw_only=True):
@@ -169,18 +198,38 @@ class Files(Section, frozen=True, kw_only=True):
 
 
 class Keys(Section, frozen=True, kw_only=True):
-    """The key store: folder of the software adapter's master keys, or the master key from a secret."""
+    """The key store: in software, or in a module by PKCS#11 (`docs/keys.md`).
 
+    Software: `directory` of the master keys, or the master keys from a secret. Module: `library`, the `token`'s label
+    and its `pin`, most `sessions`, and the time a call may take. `pin_work`: the words that let PIN blocks be opened in
+    this process.
+    """
+
+    store: Literal["software", "module"] = "software"
     directory: str = "data/keys"
     master: Secret = Secret()
     sandbox: bool = False
+    pin_work: str = ""
+    library: str = ""
+    token: str = "tillgate"  # noqa: S105 - the label of a token, not a secret
+    pin: Secret = Secret()
+    sessions: Positive = 4
+    within_ms: Positive = 2_000
 
 
-class Payouts(Section, frozen=True, kw_only=True):
-    """Withdrawals and payouts: password tries and how long they then are refused."""
+class Access(Section, frozen=True, kw_only=True):
+    """Users: passwords, wrong tries, how long a session lasts, and whether everybody needs an authenticator."""
 
-    password_tries: Positive = 5
-    password_locked_s: Positive = 86_400
+    password_least: Positive = 10
+    password_past: Count = 5
+    one_time_password_s: Positive = 7 * 86_400
+    tries: Positive = 5
+    locked_s: Positive = 900
+    source_tries: Positive = 50
+    source_window_s: Positive = 900
+    session_idle_s: Positive = 1_800
+    session_life_s: Positive = 43_200
+    authenticator_needed: bool = False
 
 
 class Sandbox(Section, frozen=True, kw_only=True):
@@ -197,6 +246,7 @@ class Settings(Section, frozen=True, kw_only=True):
     database: Database = Database()
     book: Book = Book()
     journal: Journal = Journal()
+    ledger: Ledger = Ledger()
     tasks: Tasks = Tasks()
     log: Log = Log()
     metrics: Metrics = Metrics()
@@ -205,7 +255,7 @@ class Settings(Section, frozen=True, kw_only=True):
     clearing: Clearing = Clearing()
     files: Files = Files()
     keys: Keys = Keys()
-    payouts: Payouts = Payouts()
+    access: Access = Access()
     sandbox: Sandbox = Sandbox()
 
 

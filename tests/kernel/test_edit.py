@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,21 @@ import asyncpg
 import pytest
 
 from gateway.kernel.ids import Ids
-from gateway.kernel.postgres.edit import Add, Alter, Edit, Editable, Edited, EditRefused, Repeated, apply_edit
+from gateway.kernel.postgres.edit import (
+    Add,
+    Alter,
+    Edit,
+    Editable,
+    Edited,
+    EditRefused,
+    Nonce,
+    Remove,
+    Repeated,
+    apply_edit,
+    earlier_edit,
+    edited_subject,
+    forget_nonces,
+)
 from gateway.kernel.reasons import Reason
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -136,3 +150,64 @@ async def test_edits_in_opposite_order_both_get_through(cups: asyncpg.Pool[Any],
         == 1 + done
         == await cups.fetchval("SELECT max(version) FROM cup")
     )
+
+
+async def test_a_removal_leaves_what_was_there_and_is_done_once(
+    cups: asyncpg.Pool[Any], an_edit: Edit, ids: Ids
+) -> None:
+    cup = cup_of(an_edit)
+    await apply_edit(cups, an_edit)
+    gone = replace(an_edit, id=ids.new(), key="cup/gone", said={}, lines=(Remove(CUP, cup, 1),))
+    assert await apply_edit(cups, gone) == Edited(gone.id)
+    assert await cups.fetchval("SELECT count(*) FROM cup") == 0
+    _, removed = await trail(cups)
+    assert (removed["before"]["name"], removed["after"]) == ("red", None)
+    assert "pin" not in removed["before"]
+    assert await apply_edit(cups, replace(gone, id=ids.new())) == Repeated(gone.id)
+    assert await edited_subject(cups, gone.id) == cup
+
+
+async def test_what_was_changed_meanwhile_or_is_needed_is_not_removed(
+    cups: asyncpg.Pool[Any], an_edit: Edit, ids: Ids
+) -> None:
+    cup = cup_of(an_edit)
+    await apply_edit(cups, an_edit)
+    await apply_edit(cups, altering(an_edit, ids, version=1, to={"name": "blue"}))
+    gone = replace(an_edit, id=ids.new(), key="cup/gone", said={}, lines=(Remove(CUP, cup, 1),))
+    assert (await apply_edit(cups, gone)).reason is Reason.MOVED
+    await cups.execute("CREATE TABLE saucer (cup_id uuid REFERENCES cup (id))")
+    await cups.execute("INSERT INTO saucer VALUES ($1)", cup)
+    refused = await apply_edit(cups, replace(gone, lines=(Remove(CUP, cup, 2),)))
+    assert refused.reason is Reason.IN_USE
+    assert await cups.fetchval("SELECT count(*) FROM cup") == 1
+
+
+async def test_a_name_that_is_taken_is_said_to_be(cups: asyncpg.Pool[Any], an_edit: Edit, ids: Ids) -> None:
+    await apply_edit(cups, an_edit)
+    again = replace(an_edit, id=ids.new(), key="cup/again", lines=(Add(CUP, {"id": ids.new(), "name": "red"}),))
+    assert await apply_edit(cups, again) == EditRefused(Reason.TAKEN, "cup: cup_name_key")
+
+
+async def test_an_earlier_edit_is_known_by_key_and_content(cups: asyncpg.Pool[Any], an_edit: Edit) -> None:
+    assert await earlier_edit(cups, an_edit.key, an_edit.said) is None
+    await apply_edit(cups, an_edit)
+    assert await earlier_edit(cups, an_edit.key, an_edit.said) == Repeated(an_edit.id)
+    other = await earlier_edit(cups, an_edit.key, {"name": "blue"})
+    assert isinstance(other, EditRefused)
+    assert other.reason is Reason.KEY_REUSED
+
+
+async def test_a_nonce_is_good_for_the_same_bytes_only_and_a_refused_edit_leaves_none(
+    cups: asyncpg.Pool[Any], an_edit: Edit, ids: Ids
+) -> None:
+    nonce = Nonce(scope="nonce:shop", name="n1", digest=b"1", expires_at=NOW + timedelta(minutes=10))
+    bad = replace(an_edit, nonce=nonce, lines=(Add(CUP, {"id": ids.new(), "name": ""}),))
+    assert isinstance(await apply_edit(cups, bad), EditRefused)
+    other = replace(an_edit, nonce=replace(nonce, digest=b"2"))
+    assert await apply_edit(cups, other) == Edited(an_edit.id)
+    assert await apply_edit(cups, other) == Repeated(an_edit.id)
+    refused = await apply_edit(cups, replace(an_edit, key="cup/blue", nonce=nonce))
+    assert isinstance(refused, EditRefused)
+    assert refused.reason is Reason.BAD_SIGNATURE
+    await forget_nonces(cups, before=NOW + timedelta(minutes=11))
+    assert await cups.fetchval("SELECT count(*) FROM edit_nonce") == 0

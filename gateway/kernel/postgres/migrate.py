@@ -14,6 +14,8 @@ import asyncpg
 
 from gateway.kernel.clock import Clock, SystemClock
 from gateway.kernel.data import data_path
+from gateway.kernel.postgres.partitions import ensure_partitions
+from gateway.kernel.postgres.roles import grant_rights
 
 _NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _LOCK = "hashtext('tillgate.migrate')"
@@ -66,13 +68,18 @@ async def migrate(
     """Bring the database at `dsn` up to date and return the names of the files applied now.
 
     Several may run at once: one works, the others wait up to `wait_s` and find nothing to do. A file that was changed
-    after it was applied is refused, and so is a database that is ahead of this release.
+    after it was applied is refused, and so is a database that is ahead of this release. Partitions are made with it,
+    and the database roles get their rights. Whoever does it is the owner of the tables.
     """
     migrations = read_migrations(folder or migrations_folder())
     connection = await asyncpg.connect(dsn, password=password, timeout=30)
     try:
-        await _take_lock(connection, clock or SystemClock(), wait_s)
-        return await _apply_all(connection, migrations)
+        known = clock or SystemClock()
+        await _take_lock(connection, known, wait_s)
+        applied = await _apply_all(connection, migrations)
+        await ensure_partitions(connection, now=known.now())
+        await grant_rights(connection)
+        return applied
     finally:
         await connection.close()
 

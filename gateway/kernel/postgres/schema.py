@@ -2,7 +2,8 @@
 
 `migrations/schema.sql` is this text of a database with every migration applied; `python -m
 gateway.kernel.postgres.schema` prints it. Objects of the schema `public` stand in the order of their names, so a
-changed order of migrations changes nothing.
+changed order of migrations changes nothing. Of other schemas only the name is told: what is in them (partitions, months
+that were archived) depends on the day.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ SET check_function_bodies = off;
 
 # Each query gives finished statements in one column, in order. Objects that come with another (an index of a
 # constraint, a partition's copy of its parent's index or trigger) are left to it.
+_SCHEMAS = """
+SELECT format('CREATE SCHEMA %I;', nspname) FROM pg_namespace
+ WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'public') ORDER BY nspname COLLATE "C"
+"""
 _TYPES = """
 SELECT format('CREATE TYPE %I AS ENUM (%s);', t.typname,
               (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
@@ -93,7 +98,8 @@ SELECT pg_get_indexdef(i.indexrelid) || ';'
  ORDER BY t.relname COLLATE "C", c.relname COLLATE "C"
 """
 _VIEWS = """
-SELECT format(E'CREATE VIEW %I AS\n%s', c.relname, pg_get_viewdef(c.oid))
+SELECT format(E'CREATE VIEW %I%s AS\n%s', c.relname,
+              coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', ''), pg_get_viewdef(c.oid))
   FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' ORDER BY c.oid
 """
 _TRIGGERS = """
@@ -118,11 +124,32 @@ SELECT statement FROM (
  ORDER BY t COLLATE "C", n COLLATE "C", statement COLLATE "C"
 """
 _GRANTS = """
+SELECT format('GRANT %s ON SCHEMA %I TO %I;', g.privilege_type, n.nspname, r.rolname)
+  FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) g JOIN pg_roles r ON r.oid = g.grantee
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'public') AND g.grantee <> n.nspowner
+ ORDER BY n.nspname COLLATE "C", r.rolname COLLATE "C", 1
+"""
+_DEFAULT_GRANTS = """
+SELECT format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I;', n.nspname,
+              string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type COLLATE "C"), r.rolname)
+  FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace
+ CROSS JOIN LATERAL aclexplode(d.defaclacl) g JOIN pg_roles r ON r.oid = g.grantee
+ WHERE d.defaclobjtype = 'r' GROUP BY n.nspname, r.rolname ORDER BY n.nspname COLLATE "C", r.rolname COLLATE "C"
+"""
+_TABLE_GRANTS = """
 SELECT format('GRANT %s ON %I TO %s;', string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type COLLATE "C"),
               c.relname, quote_ident(r.rolname))
   FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g JOIN pg_roles r ON r.oid = g.grantee
  WHERE c.relnamespace = 'public'::regnamespace AND g.grantee <> c.relowner
  GROUP BY c.relname, r.rolname ORDER BY c.relname COLLATE "C", r.rolname COLLATE "C"
+"""
+_COLUMN_GRANTS = """
+SELECT format('GRANT %s (%s) ON %I TO %I;', g.privilege_type,
+              string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), c.relname, r.rolname)
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+ CROSS JOIN LATERAL aclexplode(a.attacl) g JOIN pg_roles r ON r.oid = g.grantee
+ WHERE c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped AND g.grantee <> c.relowner
+ GROUP BY g.privilege_type, c.relname, r.rolname ORDER BY c.relname COLLATE "C", r.rolname COLLATE "C", g.privilege_type
 """
 _COMMENTS = """
 SELECT CASE WHEN d.objsubid = 0 THEN format('COMMENT ON TABLE %I IS %L;', c.relname, d.description)
@@ -132,8 +159,8 @@ SELECT CASE WHEN d.objsubid = 0 THEN format('COMMENT ON TABLE %I IS %L;', c.reln
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname COLLATE "C", d.objsubid
 """
 _PARTS = (
-    *(_TYPES, _SEQUENCES, _FUNCTIONS, _TABLES, _CONSTRAINTS, _INDEXES),
-    *(_VIEWS, _TRIGGERS, _POLICIES, _GRANTS, _COMMENTS),
+    *(_SCHEMAS, _TYPES, _SEQUENCES, _FUNCTIONS, _TABLES, _CONSTRAINTS, _INDEXES),
+    *(_VIEWS, _TRIGGERS, _POLICIES, _GRANTS, _DEFAULT_GRANTS, _TABLE_GRANTS, _COLUMN_GRANTS, _COMMENTS),
 )
 
 
