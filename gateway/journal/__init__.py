@@ -5,6 +5,9 @@ in commit order and chained by hash; the journal knows no other room's tables bu
 in the house writes money or moves a state.
 """
 
+from gateway.journal.close import Close, SignedClose, UnreadableCloseError
+from gateway.journal.closing import CloseSigner, RewrittenError, closes, sign_closes
+from gateway.journal.exported import ExportProof, Flaw, check_export, open_to_read
 from gateway.journal.journal import Journal
 from gateway.journal.meter import Meter, MetricsMeter, NoMeter
 from gateway.journal.model import (
@@ -23,24 +26,29 @@ from gateway.journal.model import (
     Replayed,
     Table,
 )
-from gateway.journal.proof import Proof, verify
+from gateway.journal.proof import Known, Proof, verify
 from gateway.journal.settings import JournalSettings
 from gateway.journal.shape import MalformedChangeError
 from gateway.journal.store import Cursor, Happened, feed, forget_keys, history, open_day
 
 __all__ = [
     "Change",
+    "Close",
     "CloseDay",
+    "CloseSigner",
     "Count",
     "Cursor",
     "Done",
     "Event",
+    "ExportProof",
+    "Flaw",
     "Happened",
     "InDoubtError",
     "Insert",
     "Journal",
     "JournalSettings",
     "Key",
+    "Known",
     "MalformedChangeError",
     "Meter",
     "MetricsMeter",
@@ -51,10 +59,17 @@ __all__ = [
     "Receipt",
     "Refused",
     "Replayed",
+    "RewrittenError",
+    "SignedClose",
     "Table",
+    "UnreadableCloseError",
+    "check_export",
+    "closes",
     "feed",
     "forget_keys",
     "history",
     "open_day",
+    "open_to_read",
+    "sign_closes",
     "verify",
 ]

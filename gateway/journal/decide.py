@@ -1,41 +1,44 @@
 """Decides a whole batch in memory: each change sees what the ones before it did, a refused one leaves no trace.
 
-Pure: the state, the time and the maker of ids are arguments, and nothing is written here.
+Nothing is written here: the state it works on, the time and the maker of ids are arguments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.journal.chain import Content, EventLine, link
+from gateway.journal import chain
+from gateway.journal.chain import SALT, Said
 from gateway.journal.model import Change, Done, Insert, Key, Move, Put, Receipt, Refused, Replayed, Table
 from gateway.journal.postings import Entered, NewId, enter
 from gateway.journal.rows import Rows
 from gateway.journal.shape import Shapes
-from gateway.journal.state import Head, Layer, State, Used, Versioned
+from gateway.journal.state import Head, Held, NotReadError, State, Undo, Used, Versioned
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import Hold, Posting
 from gateway.ledger.rules import LARGEST
 
-EventData = Mapping[str, object] | None
 _UNVERSIONED = Versioned(0, None)
+_Record = Insert | Move | Put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """A batch as it will be written over `before`; `receipts` answer the changes in their order."""
+    """A batch as it will be written over `before`; `receipts` answer the changes in their order.
+
+    The state it was decided on stands at `head` now; `undo` leads it back to `before`.
+    """
 
     book: str
     batch_id: UUID
     before: Head
     head: Head
     receipts: list[Receipt]
-    state: State
     rows: Rows
-    layer: Layer
+    undo: list[Undo]
     changes: int
 
     @property
@@ -44,88 +47,152 @@ class Decided:
         return self.changes > 0
 
 
-@dataclass(slots=True)
 class _Taken:
     """One change on its way into the rows; dropped where it is refused."""
 
-    change: Change
-    layer: Layer
-    shapes: Shapes
-    keys: list[Key] = field(default_factory=list)
-    records: list[tuple[Insert | Move | Put, Versioned]] = field(default_factory=list)
-    entered: list[Entered] = field(default_factory=list)
+    __slots__ = ("change", "doubted", "entered", "keys", "now", "records", "state")
+
+    def __init__(self, change: Change, state: State, now: datetime) -> None:
+        self.change, self.state, self.now = change, state, now
+        self.keys: list[Key] = []
+        self.records: list[tuple[_Record, Versioned]] = []
+        self.entered: list[Entered] = []
+        # What it may not be refused over before it was read.
+        self.doubted: list[object] = []
+
+    def doubts(self) -> list[object]:
+        """Name what must be read before the change is refused: what was only remembered, and keys taken for free.
+
+        A change that is taken is proven by the fence, and by the database, which keeps keys unique.
+        """
+        fresh = self.state.fresh
+        return self.doubted + [name for key in self.keys if (name := (key.scope, key.name)) not in fresh]
 
 
 def decide_batch(
     state: State, changes: Sequence[Change], *, book: str, shapes: Shapes, now: datetime, new_id: NewId
 ) -> Decided:
-    """Decide `changes` in their order on `state`.
+    """Decide `changes` in their order on `state`, which then stands after them.
 
-    Raises NotReadError where the state lacks an account that a decision turned to. A change that closes the day is
-    decided alone in its batch: the whole batch is booked on the day that was open.
+    Raises NotReadError where the state lacks what a decision turned to; the state stands as before then, as after any
+    error. A change that closes the day is decided alone in its batch: the whole batch is booked on the day that was
+    open.
     """
-    head = state.head
-    layer, rows = Layer(state), Rows(shapes)
-    recorded_at = max(now, head.recorded_at)
-    receipts: list[Receipt] = []
-    place, open_day = 0, head.open_day
-    for change in changes:
-        taken = _weigh(_Taken(change, Layer(layer), shapes), state, now, new_id)
-        if not isinstance(taken, _Taken):
-            receipts.append(taken)
-            continue
-        place += 1
-        layer.sink(taken.layer)
-        _write(taken, rows, place)
-        if change.close_day is not None:
-            open_day = change.close_day.day + timedelta(days=1)
-        receipts.append(
-            Done(change=change.id, seq=head.seq + 1, place=place, recorded_at=recorded_at, booked_on=head.open_day)
+    batch = _Batch(state, book=book, shapes=shapes, now=now, new_id=new_id)
+    try:
+        batch.take(changes)
+        return batch.sealed()
+    except BaseException:
+        state.back_to(0)
+        raise
+
+
+class _Batch:
+    """A batch on its way."""
+
+    def __init__(self, state: State, *, book: str, shapes: Shapes, now: datetime, new_id: NewId) -> None:
+        self.state, self.book, self.shapes, self.now, self.new_id = state, book, shapes, now, new_id
+        self.head = state.head
+        self.rows = Rows(shapes)
+        self.recorded_at = max(now, state.head.recorded_at)
+        self.open_day = state.head.open_day
+        self.receipts: list[Receipt] = []
+        state.undo = []
+
+    def take(self, changes: Sequence[Change]) -> None:
+        """Decide changes one after another."""
+        state, receipts, place = self.state, self.receipts, 0
+        seq, booked_on = self.head.seq + 1, self.head.open_day
+        doubted: list[object] = []
+        salts = chain.salts(self.new_id, len(changes))
+        for change in changes:
+            mark, taken = len(state.undo), _Taken(change, state, self.now)
+            refused = self._weigh(taken)
+            if refused is not None:
+                doubted += taken.doubts()
+                state.back_to(mark)
+                receipts.append(refused)
+                continue
+            self._write(taken, place + 1, salts[place * SALT : (place + 1) * SALT])
+            place += 1
+            receipts.append(
+                Done(change=change.id, seq=seq, place=place, recorded_at=self.recorded_at, booked_on=booked_on)
+            )
+        if doubted:
+            raise NotReadError(*doubted)
+
+    def sealed(self) -> Decided:
+        """Link the batch to the chain; the state stands at its head then."""
+        state, rows, before, batch_id = self.state, self.rows, self.head, self.new_id()
+        changes = sum(type(receipt) is Done for receipt in self.receipts)
+        rows.counters = {name: pages[name] for pages, name, _ in state.undo if pages is state.counters}
+        head = Head(before.seq + 1, self._hash(batch_id, changes), self.open_day, self.recorded_at)
+        if changes:
+            state.head = head
+        undo, state.undo = state.undo, []
+        return Decided(
+            book=self.book,
+            batch_id=batch_id,
+            before=before,
+            head=head,
+            receipts=self.receipts,
+            rows=rows,
+            undo=undo,
+            changes=changes,
         )
-    rows.counters = layer.counters
-    content = Content(
-        book=book,
-        seq=head.seq + 1,
-        batch_id=new_id(),
-        recorded_at=recorded_at,
-        booked_on=head.open_day,
-        opened=rows.opened_lines,
-        events=rows.event_lines,
-        transfers=rows.transfer_lines,
-    )
-    return Decided(
-        book=book,
-        batch_id=content.batch_id,
-        before=head,
-        head=Head(head.seq + 1, link(head.hash, content), open_day, recorded_at),
-        receipts=receipts,
-        state=state,
-        rows=rows,
-        layer=layer,
-        changes=place,
-    )
 
+    def _hash(self, batch_id: UUID, changes: int) -> bytes:
+        rows = self.rows
+        first = chain.batch(
+            book=self.book,
+            seq=self.head.seq + 1,
+            batch_id=batch_id,
+            recorded_at=self.recorded_at,
+            booked_on=self.head.open_day,
+            changes=changes,
+            keys=bytes(rows.key_leaves),
+        )
+        return chain.link(self.head.hash, chain.encode([first, *sorted(rows.opened_lines), *rows.lines]))
 
-def _weigh(taken: _Taken, state: State, now: datetime, new_id: NewId) -> _Taken | Replayed | Refused:
-    return (
-        _use_keys(taken)
-        or _in_time(taken.change, now)
-        or _expect(taken.change, taken.layer)
-        or _close_day(taken.change, state)
-        or _move_records(taken)
-        or _count(taken.change, taken.layer)
-        or _post(taken, new_id)
-        or taken
-    )
+    def _weigh(self, taken: _Taken) -> Replayed | Refused | None:
+        change = taken.change
+        return (
+            (_use_keys(taken) if change.keys else None)
+            or (_in_time(change, taken.now) if change.not_after is not None else None)
+            or (_expect(taken) if change.expects else None)
+            or (_close_day(change, self.head) if change.close_day is not None else None)
+            or (_move_records(taken, self.shapes) if change.records else None)
+            or (_count(change, taken.state) if change.counts else None)
+            or (_post(taken, self.new_id) if change.postings else None)
+        )
+
+    def _write(self, taken: _Taken, place: int, salt: bytes) -> None:
+        change, rows = taken.change, self.rows
+        for key in taken.keys:
+            rows.key(change, key)
+        for record, now in taken.records:
+            _write_record(record, now, rows, place)
+        said = _said(taken, self.shapes)
+        notes = [entered.note for entered in taken.entered]
+        told = chain.telling(salt, change.why, [None if one.kind in chain.PLAIN else one.data for one in said], notes)
+        rows.change(change, place, said, salt + told)
+        for line, entered in enumerate(taken.entered, 1):
+            rows.transfer(change, place, line, entered)
+            if entered.holds:
+                _write_holds(change.postings[line - 1], entered, rows)
+        for name, number in change.expects:
+            rows.generations[name] = number
+        if change.close_day is not None:
+            self.open_day = change.close_day.day + timedelta(days=1)
 
 
 def _use_keys(taken: _Taken) -> Replayed | Refused | None:
-    layer = taken.layer
+    state = taken.state
     for key in taken.change.keys:
         name = (key.scope, key.name)
-        used = layer.key(name)
+        used = state.key(name, taken.now)
         if used is None:
-            layer.keys[name] = Used(key.digest, key.digest_version, key.subject)
+            state.note(state.keys, name, Used(key.digest, key.digest_version, key.subject, key.expires_at))
             taken.keys.append(key)
         elif not any(mine.name == key.name and mine.scope == key.scope for mine in taken.keys):
             return _replay(taken.change, key, used)
@@ -147,51 +214,61 @@ def _in_time(change: Change, now: datetime) -> Refused | None:
     return None
 
 
-def _expect(change: Change, layer: Layer) -> Refused | None:
-    for name, number in change.expects:
-        if layer.generation(name) != number:
+def _expect(taken: _Taken) -> Refused | None:
+    for name, number in taken.change.expects:
+        if taken.state.generations[name] != number:
+            if name not in taken.state.fresh:
+                taken.doubted.append(name)
             return Refused(Reason.MOVED, f"{name} has changed since it was read")
     return None
 
 
-def _close_day(change: Change, state: State) -> Refused | None:
-    if change.close_day is not None and change.close_day.day != state.head.open_day:
-        return Refused(Reason.WRONG_STATE, f"the open day is {state.head.open_day}")
+def _close_day(change: Change, head: Head) -> Refused | None:
+    if change.close_day is not None and change.close_day.day != head.open_day:
+        return Refused(Reason.WRONG_STATE, f"the open day is {head.open_day}")
     return None
 
 
-def _move_records(taken: _Taken) -> Refused | None:
+def _move_records(taken: _Taken, shapes: Shapes) -> Refused | None:
     for record in taken.change.records:
         if isinstance(record, Put):
             taken.records.append((record, _UNVERSIONED))
             continue
-        refused = _insert(record, taken) if isinstance(record, Insert) else _move(record, taken)
+        refused = _insert(record, taken, shapes) if isinstance(record, Insert) else _move(record, taken, shapes)
         if refused is not None:
             return refused
     return None
 
 
-def _insert(record: Insert, taken: _Taken) -> Refused | None:
-    subject = _uuid(record.row["id"])
-    if taken.layer.known_record((record.table, subject)):
+def _insert(record: Insert, taken: _Taken, shapes: Shapes) -> Refused | None:
+    state, subject = taken.state, _uuid(record.row["id"])
+    name = (record.table, subject)
+    known = state.records.seen(name)
+    if known is not None and known.version and state.may_refuse(name):
         return Refused(Reason.MOVED, f"{record.table} has a record with this id", subject)
-    now = Versioned(1, _state(record.row, taken.shapes.tables[record.table].table))
-    taken.layer.records[record.table, subject] = now
+    now = Versioned(1, _state(record.row, shapes.tables[record.table].table))
+    state.note(state.records, name, now)
     taken.records.append((record, now))
     return None
 
 
-def _move(record: Move, taken: _Taken) -> Refused | None:
-    now = taken.layer.record((record.table, record.id))
-    if now is None:
-        return Refused(Reason.NOT_FOUND, f"{record.table} has no such record", record.id)
-    if now.version != record.version:
-        return Refused(Reason.MOVED, f"{record.table} is at version {now.version}", record.id)
-    table = taken.shapes.tables[record.table].table
-    moved = Versioned(now.version + 1, _state(record.to, table) or now.state)
-    taken.layer.records[record.table, record.id] = moved
+def _move(record: Move, taken: _Taken, shapes: Shapes) -> Refused | None:
+    state, name = taken.state, (record.table, record.id)
+    now = state.records[name]
+    if now.version != record.version or not now.version:
+        if not state.may_refuse(name):
+            taken.doubted.append(name)
+        return _not_there(record, now)
+    moved = Versioned(now.version + 1, _state(record.to, shapes.tables[record.table].table) or now.state)
+    state.note(state.records, name, moved)
     taken.records.append((record, moved))
     return None
+
+
+def _not_there(record: Move, now: Versioned) -> Refused:
+    if not now.version:
+        return Refused(Reason.NOT_FOUND, f"{record.table} has no such record", record.id)
+    return Refused(Reason.MOVED, f"{record.table} is at version {now.version}", record.id)
 
 
 def _state(row: Mapping[str, object], table: Table) -> str | None:
@@ -199,44 +276,34 @@ def _state(row: Mapping[str, object], table: Table) -> str | None:
     return None if state is None else str(state)
 
 
-def _count(change: Change, layer: Layer) -> Refused | None:
+def _count(change: Change, state: State) -> Refused | None:
     for count in change.counts:
         name = (count.scope, count.name)
-        value = layer.counter(name) + count.by
+        value = state.counters[name] + count.by
         if (count.most is not None and value > count.most) or abs(value) > LARGEST:
             return Refused(Reason.LIMIT_EXCEEDED, f"{count.name} would stand at {value}")
         if count.least is not None and value < count.least:
             return Refused(count.refusal, f"{count.name} would stand at {value}")
-        layer.counters[name] = value
+        state.note(state.counters, name, value)
     return None
 
 
 def _post(taken: _Taken, new_id: NewId) -> Refused | None:
     for posting in taken.change.postings:
-        entered = enter(posting, taken.layer, new_id)
+        entered = enter(posting, taken.state, new_id)
         if isinstance(entered, Refused):
             return entered
         taken.entered.append(entered)
     return None
 
 
-def _write(taken: _Taken, rows: Rows, place: int) -> None:
-    change = taken.change
-    for key in taken.keys:
-        rows.key(change, key)
-    for record, now in taken.records:
-        match record:
-            case Insert():
-                rows.insert(record, place)
-            case Move():
-                rows.move(record, now)
-            case Put():
-                rows.put(record)
-    for line, (posting, entered) in enumerate(zip(change.postings, taken.entered, strict=True), 1):
-        rows.transfer(change, place, line, entered)
-        _write_holds(posting, entered, rows)
-    for number, (line_of, data) in enumerate(_lines(taken), 1):
-        rows.event(change, line_of._replace(place=place, line=number), data)
+def _write_record(record: _Record, now: Versioned, rows: Rows, place: int) -> None:
+    if isinstance(record, Insert):
+        rows.insert(record, place)
+    elif isinstance(record, Move):
+        rows.move(record, now)
+    else:
+        rows.put(record)
 
 
 def _write_holds(posting: Posting, entered: Entered, rows: Rows) -> None:
@@ -247,24 +314,31 @@ def _write_holds(posting: Posting, entered: Entered, rows: Rows) -> None:
             rows.move_hold(hold, held)
 
 
-def _lines(taken: _Taken) -> list[tuple[EventLine, EventData]]:
+def _said(taken: _Taken, shapes: Shapes) -> list[Said]:
     change = taken.change
-    lines = [line for record, now in taken.records if (line := _record_line(record, now, taken.shapes)) is not None]
-    for entered in taken.entered:
-        for hold, held in entered.holds.items():
-            lines.append((EventLine(0, 0, "ledger_hold", hold, held.version, held.state), None))
-    lines += [(EventLine(0, 0, event.kind, event.subject, None, None), event.data) for event in change.events]
+    said = [one for record, now in taken.records if (one := _said_of(record, now, shapes)) is not None]
+    for posting, entered in zip(change.postings, taken.entered, strict=True):
+        if entered.holds:
+            said += [_said_of_hold(posting, hold, held) for hold, held in entered.holds.items()]
+    if change.events:
+        said += [Said(event.kind, event.subject, None, None, event.data or None) for event in change.events]
     if change.close_day is not None:
-        closed = {"day": change.close_day.day.isoformat()}
-        lines.append((EventLine(0, 0, "day_closed", change.id, None, None), closed))
-    if not lines:
+        said.append(Said("day_closed", change.id, None, None, {"day": change.close_day.day.isoformat()}))
+    if not said:
         # Who moved money and why must stand somewhere, also where no record moved with it.
         subject = change.postings[0].subject if change.postings else change.id
-        lines.append((EventLine(0, 0, "change", subject, None, None), None))
-    return lines
+        said.append(Said("change", subject, None, None, None))
+    return said
 
 
-def _record_line(record: Insert | Move | Put, now: Versioned, shapes: Shapes) -> tuple[EventLine, EventData] | None:
+def _said_of_hold(posting: Posting, hold: UUID, held: Held) -> Said:
+    data: dict[str, object] = {"rest_minor": held.rest_minor}
+    if isinstance(posting, Hold):
+        data["expires_at"] = None if posting.expires_at is None else chain.utc(posting.expires_at)
+    return Said("ledger_hold", hold, held.version, held.state, data)
+
+
+def _said_of(record: _Record, now: Versioned, shapes: Shapes) -> Said | None:
     if isinstance(record, Put):
         return None
     table = shapes.tables[record.table].table
@@ -272,7 +346,7 @@ def _record_line(record: Insert | Move | Put, now: Versioned, shapes: Shapes) ->
         return None
     row, subject = (record.row, record.row["id"]) if isinstance(record, Insert) else (record.to, record.id)
     noted = {column: row[column] for column in table.noted if column in row} if table.noted else None
-    return EventLine(0, 0, table.name, _uuid(subject), now.version, now.state), noted
+    return Said(table.name, _uuid(subject), now.version, now.state, noted or None)
 
 
 def _uuid(subject: object) -> UUID:

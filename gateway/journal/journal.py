@@ -16,7 +16,8 @@ from gateway.journal.poison import explain
 from gateway.journal.queue import Queue, Waiting
 from gateway.journal.settings import JournalSettings
 from gateway.journal.shape import Shapes, check
-from gateway.journal.writer import Plan, Writer
+from gateway.journal.turn import Turn
+from gateway.journal.writer import Writer
 from gateway.journal.writing import Composer
 from gateway.kernel.clock import SHANGHAI, Clock
 from gateway.kernel.faults import Faults, NoFaults
@@ -56,6 +57,7 @@ class Journal:
         self._writer: Writer | None = None
         self._running: asyncio.Task[None] | None = None
         self._under_way: list[Waiting] = []
+        self._planned: list[Waiting] = []
         self._closed = False
 
     async def start(self) -> None:
@@ -105,6 +107,11 @@ class Journal:
         if self._running is not None:
             await asyncio.shield(self._running)
 
+    @property
+    def round_trips(self) -> int:
+        """How often the database was asked since the start."""
+        return self._writer.trips if self._writer is not None else 0
+
     async def post(self, change: Change) -> Receipt:
         """Write `change` whole and return once it is durable, or tell why nothing of it was written.
 
@@ -119,9 +126,36 @@ class Journal:
             await self._queue.space()
         if self._closed or self._running is None:
             return Refused(Reason.UNREACHABLE, "the journal is closed")
-        waiting = Waiting(change, self._clock.monotonic())
+        waiting = self._waiting(change)
         self._queue.put(waiting)
-        return await waiting.outcome()
+        return await waiting.outcome
+
+    async def post_set(self, changes: Iterable[Change]) -> list[Receipt]:
+        """Write the changes of a set, each for itself, and return their receipts in order once all are answered.
+
+        For bulk work: they are written in chunks that hold the head for a short while, behind what is posted alone,
+        and are never answered busy. A few thousand wait at a time, so `changes` may be made as they are taken.
+        Raises as `post`; InDoubtError where the fate of any is not known.
+        """
+        receipts: list[Receipt] = []
+        some: list[Waiting] = []
+        for change in changes:
+            check(change, self._shapes, self._book)
+            some.append(self._waiting(change))
+            self._enter_of_set(some[-1])
+            if len(some) >= self._settings.batch_largest:
+                receipts += [await waiting.outcome for waiting in some]
+                some.clear()
+        return receipts + [await waiting.outcome for waiting in some]
+
+    def _enter_of_set(self, waiting: Waiting) -> None:
+        if self._closed or self._running is None:
+            waiting.answer(Refused(Reason.UNREACHABLE, "the journal is closed"))
+        else:
+            self._queue.put_of_set(waiting)
+
+    def _waiting(self, change: Change) -> Waiting:
+        return Waiting(change, self._clock.monotonic(), asyncio.get_running_loop().create_future())
 
     async def _run(self, writer: Writer) -> None:
         try:
@@ -129,7 +163,7 @@ class Journal:
         except BaseException as error:
             # Whoever still waits must not wait for ever for a journal that has ended.
             self._closed = True
-            for waiting in [*self._under_way, *self._queue]:
+            for waiting in [*self._under_way, *self._planned, *self._queue]:
                 waiting.doubt()
             if not isinstance(error, asyncio.CancelledError):
                 _log.critical("the journal has ended", error=explain(error))
@@ -138,24 +172,36 @@ class Journal:
     async def _carry_all(self, writer: Writer) -> None:
         """Plan the next batch while the one before is being written, and write it once that one is."""
         flight: asyncio.Task[bool] | None = None
-        behind: Plan | None = None
-        while batch := await self._next(flight, behind, writer):
-            if flight is not None and flight.done():
-                flight.result()
-                flight, behind = None, None
-            plan = None if writer.contended else await writer.plan(batch, behind)
-            if flight is not None and not await flight and plan is not None:
-                plan = None if writer.contended else await writer.plan(batch, None)
-            behind = plan if plan is not None and plan.decided.writes else None
+        while batch := await self._next(flight, writer):
+            self._planned = batch
+            plan = await writer.plan(batch)
+            if flight is not None and not await flight and not writer.stands(plan):
+                plan = await writer.plan(batch)
             self._under_way = batch
             flight = asyncio.create_task(writer.carry(batch, plan))
 
-    async def _next(self, flight: asyncio.Task[bool] | None, behind: Plan | None, writer: Writer) -> list[Waiting]:
-        # Nothing can be planned behind a batch that is still to be decided under the lock.
-        if flight is not None and (behind is None or writer.contended):
-            await flight
-        batch = await self._queue.take(self._settings.batch_most, self._settings.batch_heaviest)
+    async def _next(self, flight: asyncio.Task[bool] | None, writer: Writer) -> list[Waiting]:
+        if writer.turn.needed or writer.turn.held:
+            await self._turn(flight, writer.turn)
+        batch = await self._queue.take(
+            self._settings.batch_most,
+            self._settings.batch_heaviest,
+            largest=self._settings.batch_largest,
+            of_sets=writer.of_sets,
+        )
         self._meter.waiting(len(self._queue))
         if flight is not None and not batch:
             await flight
         return batch
+
+    async def _turn(self, flight: asyncio.Task[bool] | None, turn: Turn) -> None:
+        """Let others write when the turn is over, and wait for the next one as soon as there is something to write."""
+        if turn.held and (turn.over or self._queue.empty or not turn.needed):
+            if flight is not None:
+                await flight
+            await turn.end()
+        if turn.needed and not turn.held:
+            if flight is not None:
+                await flight
+            if await self._queue.news():
+                await turn.take()

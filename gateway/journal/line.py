@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 
 from gateway.journal.fates import LostError
+from gateway.kernel.postgres.pool import DATABASE_ERRORS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pooled: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -20,12 +21,13 @@ Transaction: TypeAlias = asyncpg.transaction.Transaction
 # The driver's own time-outs cancel a statement; the journal's are never cancelled, their connection is given up.
 NEVER = 10.0**9
 _OPEN_WITHIN_S = 10.0
+_CLOSE_WITHIN_S = 5.0
 _MOST_PREPARED = 64
 
 # Joins go by index however small a table looks to the planner today; plans are made once, time-outs are not ours.
 _SESSION = """
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off;
-    SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = 0; SET lock_timeout = 0;
+    SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = 0; SET lock_timeout = {wait_ms};
     SET idle_in_transaction_session_timeout = {idle_ms}"""
 
 T = TypeVar("T")
@@ -34,13 +36,14 @@ T = TypeVar("T")
 class Line:
     """One connection, opened when it is needed, abandoned rather than cancelled when it does not answer."""
 
-    def __init__(self, pool: Pool, *, idle_ms: int, within_s: float) -> None:
+    def __init__(self, pool: Pool, *, idle_ms: int, within_s: float, wait_ms: int = 0) -> None:
         self._pool = pool
-        self._session = _SESSION.format(idle_ms=idle_ms)
+        self._session = _SESSION.format(idle_ms=idle_ms, wait_ms=wait_ms)
         self._within_s = within_s
         self._connection: Pooled | None = None
         self._prepared: dict[str, Prepared] = {}
         self.warned = False
+        self.trips = 0
 
     async def connection(self) -> Connection:
         """Return the open connection, a new one where the last was lost."""
@@ -72,6 +75,7 @@ class Line:
 
         Raises LostError then, and where the connection goes meanwhile: whether the work was done is not known.
         """
+        self.trips += 1
         task = asyncio.ensure_future(work)
         try:
             done, _ = await asyncio.wait({task}, timeout=self._within_s)
@@ -102,7 +106,9 @@ class Line:
         connection, self._connection = self._connection, None
         if connection is not None and not _gone(connection):
             self._unlisten(connection)
-            await self._pool.release(connection)
+            # One that was lost without a word is found out here: the pool cuts it off and says so by an error.
+            with suppress(*DATABASE_ERRORS):
+                await self._pool.release(connection, timeout=_CLOSE_WITHIN_S)
 
     async def _open(self) -> Pooled:
         try:

@@ -1,53 +1,74 @@
-"""What a journal remembers of balances between batches: true for as long as nobody else wrote."""
+"""What a journal knows of the books between batches: true for as long as nobody else writes, which the fence proves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
-from gateway.journal.state import Standing
-from gateway.ledger.model import Account
+from gateway.journal.decide import Decided
+from gateway.journal.state import State, take_back
 
 
 class Memory:
-    """Accounts by how they stood after batch `seq`, bounded: those not met for long are forgotten.
+    """The state after the last decided batch, and the way back from batches that are decided and not yet written.
 
-    Trusted only after `alone` batches in a row that followed each other with nobody else's between.
+    `age` rises whenever something had to be taken back: whoever waited meanwhile begins again.
     """
 
-    def __init__(self, *, most: int, alone: int) -> None:
-        self._half = max(1, most // 2)
-        self._alone = alone
-        self._young: dict[Account, Standing] = {}
-        self._old: dict[Account, Standing] = {}
-        self._streak = 0
-        self.seq: int | None = None
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._open: list[Decided] = []
+        # So many of the open batches were decided before pages turned: there is no way back behind that.
+        self._behind = 0
+        self.state: State | None = None
+        self.age = 0
 
     @property
-    def trusted(self) -> bool:
-        """Tell whether what is remembered may be decided on."""
-        return self._streak >= self._alone
+    def open(self) -> Sequence[Decided]:
+        """Batches that are decided and not yet written, the oldest first."""
+        return self._open
 
-    def recall(self, accounts: Iterable[Account]) -> dict[Account, Standing]:
-        """Return those of `accounts` that are remembered."""
-        known: dict[Account, Standing] = {}
-        if self.trusted:
-            for account in accounts:
-                standing = self._young.get(account) or self._old.get(account)
-                if standing is not None:
-                    known[account] = standing
-        return known
+    def adopt(self, state: State) -> None:
+        """Go on from `state`, which stands at the last batch of the book."""
+        self.state = state
+        state.open, self._open, self._behind = [], [], 0
 
-    def absorb(self, *, before: int, seq: int, accounts: Mapping[Account, Standing]) -> None:
-        """Take over what stood after batch `seq`, which followed `before`."""
-        if self.seq == before:
-            self._streak += 1
-        else:
+    def decided(self, decided: Decided) -> None:
+        """Note that a batch was decided on the state and is on its way into the book."""
+        if self.state is not None and decided.writes:
+            self._open.append(decided)
+            self.state.open.append(decided.undo)
+
+    def written(self, decided: Decided) -> None:
+        """Note that a batch is in the book: there is no way back from it."""
+        if self.state is not None and decided in self._open:
+            place = self._open.index(decided)
+            del self._open[place], self.state.open[place]
+            self._behind = max(0, self._behind - 1)
+
+    def turn(self) -> None:
+        """Let go of what was not met for long."""
+        if self.state is not None:
+            self.state.fresh.clear()
+            if self.state.turn(self._most):
+                self._behind = len(self._open)
+
+    def retreat(self) -> None:
+        """Go back to before the oldest batch that is not yet written; where there is no way back, forget everything.
+
+        What was looked up since pages turned stands in the new ones as the open batches had left it.
+        """
+        self.age += 1
+        if self.state is None or not self._open:
+            return
+        if self._behind:
             self.forget()
-        self.seq = seq
-        self._young.update(accounts)
-        if len(self._young) > self._half:
-            self._old, self._young = self._young, {}
+            return
+        for decided in reversed(self._open):
+            take_back(decided.undo)
+        self.state.head = self._open[0].before
+        self.adopt(self.state)
 
     def forget(self) -> None:
         """Drop everything: somebody else wrote."""
-        self._young, self._old, self._streak, self.seq = {}, {}, 0, None
+        self.age += 1
+        self.state, self._open, self._behind = None, [], 0

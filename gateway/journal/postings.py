@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from gateway.journal.model import Refused
-from gateway.journal.state import Held, Layer, Standing
+from gateway.journal.state import Held, Standing, State
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import Account, Hold, Posting, Purpose, Release, Transfer
 from gateway.ledger.rules import (
     Amounts,
     Lacking,
+    Owing,
     TooLarge,
     frozen_of,
     merged,
@@ -36,8 +36,7 @@ class Entry(NamedTuple):
     opens: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entered:
+class Entered(NamedTuple):
     """A transfer as it will stand in the books, with the holds it opened or changed."""
 
     id: UUID
@@ -50,28 +49,29 @@ class Entered:
     note: str = ""
 
 
-def enter(posting: Posting, layer: Layer, new_id: NewId) -> Entered | Refused:
-    """Decide `posting` on `layer`, which takes over its effects; after a refusal the layer is to be dropped."""
+def enter(posting: Posting, state: State, new_id: NewId) -> Entered | Refused:
+    """Decide `posting` on `state`, which takes over its effects; after a refusal they are to be taken back."""
     match posting:
         case Transfer():
-            return _enter_transfer(posting, layer, new_id)
+            return _enter_transfer(posting, state, new_id)
         case Hold():
-            return _enter_hold(posting, layer, new_id)
+            return _enter_hold(posting, state, new_id)
         case Release():
-            return _enter_release(posting, layer, new_id)
+            return _enter_release(posting, state, new_id)
         case _:
             assert_never(posting)
 
 
-def _enter_transfer(transfer: Transfer, layer: Layer, new_id: NewId) -> Entered | Refused:
+def _enter_transfer(transfer: Transfer, state: State, new_id: NewId) -> Entered | Refused:
     amounts = merged(transfer.legs)
-    holds = _use_holds(transfer, amounts, layer) if transfer.uses else {}
+    holds = _use_holds(transfer, amounts, state) if transfer.uses else {}
     if isinstance(holds, Refused):
         return holds
-    entries = _entries(amounts, layer, new_id, wish=transfer.wish)
+    entries = _entries(amounts, state, new_id, wish=transfer.wish)
     if isinstance(entries, Refused):
         return entries
-    layer.holds.update(holds)
+    for hold, held in holds.items():
+        state.note(state.holds, hold, held)
     return Entered(
         id=transfer.id,
         kind=transfer.kind,
@@ -84,16 +84,18 @@ def _enter_transfer(transfer: Transfer, layer: Layer, new_id: NewId) -> Entered 
     )
 
 
-def _enter_hold(hold: Hold, layer: Layer, new_id: NewId) -> Entered | Refused:
-    if layer.known_hold(hold.id):
+def _enter_hold(hold: Hold, state: State, new_id: NewId) -> Entered | Refused:
+    if state.holds.seen(hold.id) is not None:
         return Refused(Reason.MOVED, "a hold with this id is open already", hold.id)
     frozen = frozen_of(hold.account)
-    entries = _entries({hold.account: hold.amount_minor, frozen: -hold.amount_minor}, layer, new_id, wish=True)
+    entries = _entries({hold.account: hold.amount_minor, frozen: -hold.amount_minor}, state, new_id, wish=True)
     if isinstance(entries, Refused):
         return entries
+    if hold.keeping is not None and (refused := _keep(hold, hold.keeping, state)):
+        return refused
     account_ids = {entry.account: entry.account_id for entry in entries}
     held = Held(hold.account, account_ids[hold.account], account_ids[frozen], hold.amount_minor, "open", 1)
-    layer.holds[hold.id] = held
+    state.note(state.holds, hold.id, held)
     return Entered(
         id=hold.id,
         kind=hold.kind,
@@ -104,16 +106,25 @@ def _enter_hold(hold: Hold, layer: Layer, new_id: NewId) -> Entered | Refused:
     )
 
 
-def _enter_release(release: Release, layer: Layer, new_id: NewId) -> Entered | Refused:
-    held = _open_hold(release.hold, layer)
+def _keep(hold: Hold, counter: tuple[str, str], state: State) -> Refused | None:
+    """Refuse a hold that would leave less on its account than the counter says must stay there."""
+    standing, keep = state.accounts[hold.account], state.counters[counter]
+    if -standing.balance_minor >= keep:
+        return None
+    what = f"{-standing.balance_minor} {hold.account.unit} would be left of {keep} that are to stay"
+    return Refused(Reason.INSUFFICIENT_FUNDS, what, standing.id)
+
+
+def _enter_release(release: Release, state: State, new_id: NewId) -> Entered | Refused:
+    held = _open_hold(release.hold, state)
     if isinstance(held, Refused):
         return held
     amounts = {frozen_of(held.account): held.rest_minor, held.account: -held.rest_minor}
-    entries = _entries(amounts, layer, new_id, wish=True)
+    entries = _entries(amounts, state, new_id, wish=True)
     if isinstance(entries, Refused):
         return entries
     ended = held._replace(rest_minor=0, state="expired" if release.expired else "voided", version=held.version + 1)
-    layer.holds[release.hold] = ended
+    state.note(state.holds, release.hold, ended)
     return Entered(
         id=new_id(),
         kind=release.kind,
@@ -124,8 +135,8 @@ def _enter_release(release: Release, layer: Layer, new_id: NewId) -> Entered | R
     )
 
 
-def _open_hold(hold: UUID, layer: Layer) -> Held | Refused:
-    held = layer.hold(hold)
+def _open_hold(hold: UUID, state: State) -> Held | Refused:
+    held = state.hold(hold)
     if held is None:
         return Refused(Reason.NOT_FOUND, "there is no such hold", hold)
     if held.state != "open":
@@ -133,11 +144,11 @@ def _open_hold(hold: UUID, layer: Layer) -> Held | Refused:
     return held
 
 
-def _use_holds(transfer: Transfer, amounts: Amounts, layer: Layer) -> dict[UUID, Held] | Refused:
+def _use_holds(transfer: Transfer, amounts: Amounts, state: State) -> dict[UUID, Held] | Refused:
     used: dict[UUID, Held] = {}
     taken: dict[Account, int] = {}
     for hold, amount in uses_by_hold(transfer.uses).items():
-        held = _open_hold(hold, layer)
+        held = _open_hold(hold, state)
         if isinstance(held, Refused):
             return held
         rest = held.rest_minor - amount
@@ -151,26 +162,30 @@ def _use_holds(transfer: Transfer, amounts: Amounts, layer: Layer) -> dict[UUID,
     return used
 
 
-def _entries(amounts: Amounts, layer: Layer, new_id: NewId, *, wish: bool) -> list[Entry] | Refused:
+def _entries(amounts: Amounts, state: State, new_id: NewId, *, wish: bool) -> list[Entry] | Refused:
+    accounts = state.accounts
     before: dict[Account, Standing] = {}
 
     def balance(account: Account) -> int:
-        standing = before.get(account)
-        if standing is None:
-            standing = before[account] = layer.account(account)
-        return standing.balance_minor
+        standing = before[account] = accounts[account]
+        return standing[2]
 
     settled = settle(amounts, balance, wish=wish)
     if isinstance(settled, Lacking):
         what = f"{settled.missing_minor} {settled.account.unit} are missing on {settled.account.purpose}"
         return Refused(Reason.INSUFFICIENT_FUNDS, what, before[settled.account].id)
+    if isinstance(settled, Owing):
+        what = f"{settled.owed_minor} {settled.account.unit} are owed: they are repaid before a deposit is taken out"
+        return Refused(Reason.ADVANCE_OWED, what, before[settled.account].id)
     if isinstance(settled, TooLarge):
         return Refused(Reason.BAD_AMOUNT, "the balance would pass what can be counted", before[settled.account].id)
-    return [_entry(account, amount, before[account], layer, new_id) for account, amount in settled.items()]
+    return [_entry(account, amount, before[account], state, new_id) for account, amount in settled.items()]
 
 
-def _entry(account: Account, amount: int, before: Standing, layer: Layer, new_id: NewId) -> Entry:
-    account_id = before.id or new_id()
-    after = Standing(account_id, before.version + 1, before.balance_minor + amount)
-    layer.accounts[account] = after
-    return Entry(account, account_id, after.version, amount, after.balance_minor, before.id is None)
+def _entry(account: Account, amount: int, before: Standing, state: State, new_id: NewId) -> Entry:
+    known_id, version, balance = before
+    account_id, version, balance = known_id or new_id(), version + 1, balance + amount
+    accounts = state.accounts
+    state.undo.append((accounts, account, before))
+    accounts[account] = Standing(account_id, version, balance)
+    return Entry(account, account_id, version, amount, balance, known_id is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,13 @@ import msgspec
 from gateway.journal.line import Line
 from gateway.journal.needs import Needs
 from gateway.journal.shape import Shapes
-from gateway.journal.state import UNOPENED, Head, Held, Standing, State, Used, Versioned
+from gateway.journal.state import NO_RECORD, UNOPENED, Head, Held, Standing, State, Used, Versioned
 from gateway.ledger.model import Account, Purpose
 from gateway.ledger.store import READ_ACCOUNTS, READ_HOLD_ACCOUNTS, READ_HOLDS
 
 _READ_KEYS = """
-    SELECT json_agg(json_build_array(k.scope, k.name, encode(k.digest, 'hex'), k.digest_version, k.subject))
+    SELECT json_agg(json_build_array(k.scope, k.name, encode(k.digest, 'hex'), k.digest_version, k.subject,
+                                      k.expires_at))
     FROM json_to_recordset({rows}) AS r(scope text, name text)
     JOIN journal_key k ON k.scope = r.scope AND k.name = r.name"""
 
@@ -34,7 +36,7 @@ _READ_GENERATIONS = """
 
 _Accounts = list[tuple[UUID, str, Purpose, str, UUID, int | None, int | None]]
 _Holds = list[tuple[UUID, UUID, str, Purpose, str, UUID, UUID, int, str, int]]
-_Keys = list[tuple[str, str, str, int, UUID]]
+_Keys = list[tuple[str, str, str, int, UUID, datetime]]
 _Counters = list[tuple[str, str, int]]
 _Generations = list[tuple[str, int]]
 _Records = list[tuple[UUID, int, str | None]]
@@ -129,23 +131,26 @@ def _json(rows: Iterable[dict[str, Any]]) -> str:
 def _state(row: asyncpg.Record, needs: Needs) -> State:
     found: dict[str, str | None] = dict(row.items())
     state = State(Head(row["seq"], row["hash"], row["open_day"], row["recorded_at"]))
-    state.accounts = dict.fromkeys(needs.accounts, UNOPENED)
+    _read_accounts(state, needs, found)
+    for hold in _HOLDS.decode(found.get("holds") or "[]"):
+        state.holds[hold[0]] = Held(Account(*hold[1:5]), *hold[5:])
+    for scope, name, digest, digest_version, subject, expires_at in _KEYS.decode(found.get("keys") or "[]"):
+        state.keys[scope, name] = Used(bytes.fromhex(digest), digest_version, subject, expires_at)
+    state.counters.update(dict.fromkeys(needs.counters, 0))
+    state.counters.update({(s, name): value for s, name, value in _COUNTERS.decode(found.get("counters") or "[]")})
+    state.generations.update(dict.fromkeys(needs.generations, 0))
+    state.generations.update(dict(_GENERATIONS.decode(found.get("generations") or "[]")))
+    for table, ids in needs.records.items():
+        state.records.update({(table, record): NO_RECORD for record in ids})
+        for record, version, standing in _RECORDS.decode(found.get(f"record {table}") or "[]"):
+            state.records[table, record] = Versioned(version, standing)
+    state.fresh.update(needs.holds, needs.keys, needs.generations, state.records)
+    return state
+
+
+def _read_accounts(state: State, needs: Needs, found: dict[str, str | None]) -> None:
+    state.accounts.update(dict.fromkeys(needs.accounts, UNOPENED))
     for part in ("accounts", "holds accounts"):
         for party, unit, purpose, item, account_id, version, balance in _ACCOUNTS.decode(found.get(part) or "[]"):
             account = Account(party, unit, purpose, item)
             state.accounts[account] = Standing(account_id, version or 0, balance or 0)
-    state.holds = dict.fromkeys(needs.holds)
-    for hold in _HOLDS.decode(found.get("holds") or "[]"):
-        state.holds[hold[0]] = Held(Account(*hold[1:5]), *hold[5:])
-    state.keys = dict.fromkeys(needs.keys)
-    for scope, name, digest, digest_version, subject in _KEYS.decode(found.get("keys") or "[]"):
-        state.keys[scope, name] = Used(bytes.fromhex(digest), digest_version, subject)
-    state.counters = dict.fromkeys(needs.counters, 0)
-    state.counters |= {(scope, name): value for scope, name, value in _COUNTERS.decode(found.get("counters") or "[]")}
-    state.generations = dict.fromkeys(needs.generations, 0)
-    state.generations |= dict(_GENERATIONS.decode(found.get("generations") or "[]"))
-    for table, ids in needs.records.items():
-        state.records |= {(table, record): None for record in ids}
-        for record, version, standing in _RECORDS.decode(found.get(f"record {table}") or "[]"):
-            state.records[table, record] = Versioned(version, standing)
-    return state

@@ -81,6 +81,21 @@ async def column_defaults(pool: Pool, tables: Iterable[Table]) -> dict[str, dict
     return defaults
 
 
+async def take_turn(connection: Connection, book: str) -> None:
+    """Wait for the turn to write `book`; it lasts until it is ended or the connection is. Raises by the lock limit."""
+    await connection.execute("SELECT pg_advisory_lock(hashtextextended('journal ' || $1, 0))", book, timeout=NEVER)
+
+
+async def end_turn(connection: Connection) -> None:
+    """End the turn that the connection has, or waited for."""
+    await connection.execute("SELECT pg_advisory_unlock_all()", timeout=NEVER)
+
+
+async def head_seq(connection: Connection, book: str) -> int:
+    """Return the number of the last batch."""
+    return int(await connection.fetchval("SELECT seq FROM journal_head WHERE book = $1", book, timeout=NEVER))
+
+
 async def lock_head(connection: Connection, book: str) -> None:
     """Take the head's row lock for the rest of the transaction."""
     await connection.fetchrow("SELECT seq FROM journal_head WHERE book = $1 FOR UPDATE", book, timeout=NEVER)

@@ -27,6 +27,7 @@ from gateway.journal.reading import Reader
 from gateway.journal.settings import JournalSettings
 from gateway.journal.shape import Shapes
 from gateway.journal.state import NotReadError, State
+from gateway.journal.turn import Turn
 from gateway.journal.writing import Composer
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults
@@ -40,10 +41,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A batch and how it was decided."""
+    """A batch and how it was decided, when memory was of `age`."""
 
     batch: Sequence[Waiting]
     decided: Decided
+    age: int
 
 
 class DoubtError(Exception):
@@ -75,16 +77,24 @@ class Writer:
         self._clock, self._ids, self._faults, self._meter = clock, ids, faults, meter
         self._settings, self._book = settings, book
         self._reader = Reader(book, shapes)
-        self._memory = Memory(most=settings.remembered_accounts, alone=settings.alone_batches)
-        self._reading = self._line()
+        self._memory = Memory(most=settings.remembered_accounts)
+        self._reading = self._line(wait_ms=int(settings.turn_within_s * 1000))
         self._writing = self._line()
+        self.turn = Turn(self._reading, book=book, clock=clock, settings=settings)
         self._answering: set[asyncio.Task[None]] = set()
-        self._locked_left = 0
+        self._locked: State | None = None
+        self._careful_left = 0
+        self._pace_s = settings.set_holds_s
 
     @property
-    def contended(self) -> bool:
-        """Tell whether others write so often that the head's lock is taken first."""
-        return self._locked_left > 0
+    def of_sets(self) -> int:
+        """How many changes of sets make a chunk that holds the head for no longer than it may."""
+        return max(1, int(self._settings.set_holds_s / self._pace_s))
+
+    @property
+    def trips(self) -> int:
+        """How often the database was asked."""
+        return self._reading.trips + self._writing.trips
 
     async def open(self) -> None:
         """Take the two connections, so that nobody else can take the last ones first."""
@@ -95,6 +105,8 @@ class Writer:
         """Finish the answers under way and give the connections back."""
         while self._answering:
             await asyncio.wait(self._answering)
+        if self.turn.held:
+            await self.turn.end()
         await self._reading.close()
         await self._writing.close()
 
@@ -103,25 +115,25 @@ class Writer:
         await self._reading.abandon()
         await self._writing.abandon()
 
-    async def plan(self, batch: Sequence[Waiting], behind: Plan | None) -> Plan | None:
-        """Read for `batch` and decide it, `behind` taken as written; None where the slow road must be taken.
+    async def plan(self, batch: Sequence[Waiting]) -> Plan | None:
+        """Decide `batch` on what is known of the books, and read what is not; None where the slow road must be taken.
 
-        Nothing is written here, so whatever goes wrong is left to the slow road, which meets it again.
+        Batches that are decided and still on their way are taken as written. Nothing is written here, so whatever goes
+        wrong is left to the slow road, which meets it again.
         """
-        needs = Needs.of(waiting.change for waiting in batch)
+        if self.turn.needed and not self.turn.held:
+            return None
+        self._memory.turn()
         try:
-            while True:
-                state = await self._state(needs, behind)
-                if state is None:
-                    return None
-                try:
-                    return self._decide(batch, state)
-                except NotReadError as error:
-                    needs.accounts.add(error.account)
+            return await self._planned(batch)
         except Exception as error:  # noqa: BLE001 - the slow road meets it again and answers it
             if fate_of(error) is Fate.LOST:
                 await self._reading.abandon()
             return None
+
+    def stands(self, plan: Plan | None) -> bool:
+        """Tell whether a plan is still what would be decided: nothing was taken back since."""
+        return plan is not None and plan.age == self._memory.age
 
     async def carry(self, batch: Sequence[Waiting], plan: Plan | None) -> bool:
         """Bring `batch` into the book, come what may; True where `plan` was written just as it was decided."""
@@ -129,41 +141,86 @@ class Writer:
         doubts: list[Plan] = []
         clean = plan is not None and await self._write_planned(plan, doubts)
         if not clean:
+            self._memory.retreat()
             await self._carry_slowly(batch, doubts)
         now = self._clock.monotonic()
+        self._pace_s += ((now - started) / len(batch) - self._pace_s) / 8
         self._meter.batch(changes=len(batch), waited_s=started - waited, took_s=now - started)
         return clean
 
-    async def _state(self, needs: Needs, behind: Plan | None) -> State | None:
-        known, at = self._memory.recall(needs.accounts), self._memory.seq
-        if behind is not None and at not in (behind.decided.before.seq, behind.decided.head.seq):
-            known = {}
-        await self._reading.connection()
-        state = await self._reading.bounded(self._reader.read(self._reading, needs.without(known)))
-        if behind is None and known and state.head.seq != at:
-            self._memory.forget()
-            return await self._state(needs, behind)
-        state.accounts |= known
-        if behind is not None:
-            if state.head.seq not in (behind.decided.before.seq, behind.decided.head.seq):
+    async def _planned(self, batch: Sequence[Waiting]) -> Plan | None:
+        memory, age = self._memory, self._memory.age
+        needs = self._needs(batch)
+        while True:
+            if not await self._look(needs):
                 return None
-            state.overlay(behind.decided.layer)
-            state.head = behind.decided.head
-        return state
+            if age != memory.age or memory.state is None:
+                return None
+            try:
+                plan = self._decide(batch, memory.state)
+            except NotReadError as error:
+                needs = Needs()
+                needs.add(*error.names)
+            else:
+                memory.decided(plan.decided)
+                return plan
+
+    def _needs(self, batch: Sequence[Waiting]) -> Needs:
+        state, changes = self._memory.state, [waiting.change for waiting in batch]
+        careful, self._careful_left = self._careful_left > 0, max(0, self._careful_left - 1)
+        if state is None or self.turn.fresh:
+            return Needs.of(changes)
+        state.careful = careful
+        return Needs.beyond(changes, state)
+
+    async def _look(self, needs: Needs) -> bool:
+        """Read what is needed and not known; False where others wrote, or what it builds on was taken back."""
+        memory, age = self._memory, self._memory.age
+        whole = memory.state is None or self.turn.fresh
+        if not needs and not whole:
+            return True
+        await self._reading.connection()
+        found = await self._reading.bounded(self._reader.read(self._reading, needs))
+        if age != memory.age:
+            return False
+        return self._take_in(found, whole=whole)
+
+    def _take_in(self, found: State, *, whole: bool) -> bool:
+        memory = self._memory
+        mine = memory.state
+        stands = mine is not None and found.head in (mine.head, *(one.before for one in memory.open))
+        if self.turn.fresh:
+            self.turn.look(alone=stands)
+        if mine is not None and stands:
+            mine.learn(found)
+            return True
+        if not whole or memory.open:
+            self._disturbed()
+            return False
+        found.careful = self._careful_left > 0
+        memory.adopt(found)
+        return True
+
+    def _disturbed(self) -> None:
+        """Somebody else wrote in between."""
+        self.turn.contend()
+        self._meter.missed()
+        if not self._memory.open:
+            self._memory.forget()
 
     def _decide(self, batch: Sequence[Waiting], state: State) -> Plan:
         changes = [waiting.change for waiting in batch]
         decided = decide_batch(
             state, changes, book=self._book, shapes=self._shapes, now=self._clock.now(), new_id=self._ids.new
         )
-        return Plan(batch, decided)
+        return Plan(batch, decided, self._memory.age)
 
     async def _write_planned(self, plan: Plan, doubts: list[Plan]) -> bool:
         try:
             await self._writing.connection()
-            if plan.decided.writes and not await self._write(plan):
-                self._locked_left = self._settings.locked_batches
-                self._meter.missed()
+            if not await (self._write(plan) if plan.decided.writes else self._still_true(plan)):
+                self._memory.forget()
+                self._disturbed()
                 return False
         except DoubtError as error:
             doubts.append(error.plan)
@@ -171,11 +228,18 @@ class Writer:
             return False
         except Exception as error:  # noqa: BLE001 - the slow road meets it again and answers it
             _log.info("batch refused on the fast road", error=explain(error))
+            self._careful_left = self._settings.careful_batches if is_duplicate(error) else self._careful_left
             return False
         if plan.decided.writes:
             self._faults.at("journal.after_write")
         self._finish(plan)
         return True
+
+    async def _still_true(self, plan: Plan) -> bool:
+        """Ask whether the books still stand where a batch of refusals was decided: no fence proves that."""
+        connection = await self._writing.connection()
+        seq = await self._writing.bounded(store.head_seq(connection, self._book))
+        return seq == plan.decided.before.seq
 
     async def _write(self, plan: Plan) -> bool:
         text, parameters = self._composer.compose(plan.decided)
@@ -200,9 +264,7 @@ class Writer:
 
     def _finish(self, plan: Plan) -> None:
         decided = plan.decided
-        if decided.writes:
-            accounts = decided.state.accounts | decided.layer.accounts
-            self._memory.absorb(before=decided.before.seq, seq=decided.head.seq, accounts=accounts)
+        self._memory.written(decided)
         for waiting, receipt in zip(plan.batch, decided.receipts, strict=True):
             waiting.settle(receipt)
             if isinstance(receipt, Refused):
@@ -231,6 +293,7 @@ class Writer:
                     return
                 await self._recover(error)
             else:
+                self._remember(plan)
                 self._finish(plan)
                 return
             self._sweep(left, in_doubt=bool(doubts))
@@ -243,17 +306,18 @@ class Writer:
         await self._writing.bounded(begun.start())
         try:
             await self._writing.bounded(store.lock_head(connection, self._book))
+            self._locked = None
             plan = await self._settled(connection, doubts)
             if plan is None:
                 plan = await self._decide_locked(batch)
                 if plan.decided.writes or self._bars(plan, doubts):
                     await self._write(plan)
+                    self._moved_on(plan)
         except Exception as error:
             await self._roll_back(begun, error)
             raise
         await self._in_doubt(plan, begun.commit())
         self._faults.at("journal.after_write")
-        self._locked_left = max(0, self._locked_left - 1)
         return plan
 
     async def _settled(self, connection: Connection, doubts: list[Plan]) -> Plan | None:
@@ -268,9 +332,30 @@ class Writer:
         while True:
             state = await self._writing.bounded(self._reader.read(self._writing, needs))
             try:
-                return self._decide(batch, state)
+                plan = self._decide(batch, state)
             except NotReadError as error:
-                needs.accounts.add(error.account)
+                needs.add(*error.names)
+            else:
+                self._locked = state
+                return plan
+
+    def _moved_on(self, plan: Plan) -> None:
+        # An empty batch moves the head as well.
+        if self._locked is not None:
+            self._locked.head = plan.decided.head
+
+    def _remember(self, plan: Plan) -> None:
+        """Go on from what was read under the lock, and from what was known before where nobody else wrote."""
+        memory, locked = self._memory, self._locked
+        memory.retreat()
+        if locked is None:
+            memory.forget()
+        elif memory.state is not None and memory.state.head.seq == plan.decided.before.seq:
+            memory.state.learn(locked)
+            memory.state.head = locked.head
+        else:
+            memory.adopt(locked)
+        self._locked = None
 
     @staticmethod
     def _bars(plan: Plan, doubts: list[Plan]) -> bool:
@@ -336,8 +421,9 @@ class Writer:
         elif waited_s >= self._settings.patience_s:
             waiting.doubt()
 
-    def _line(self) -> Line:
-        return Line(self._pool, idle_ms=self._settings.idle_in_transaction_ms, within_s=self._settings.write_within_s)
+    def _line(self, wait_ms: int = 0) -> Line:
+        idle_ms, within_s = self._settings.idle_in_transaction_ms, self._settings.write_within_s
+        return Line(self._pool, idle_ms=idle_ms, within_s=within_s, wait_ms=wait_ms)
 
 
 def is_duplicate(error: Exception) -> bool:

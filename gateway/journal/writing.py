@@ -1,18 +1,21 @@
 """Writes a decided batch in one statement, fenced on the head: every part of it joins the fence's row.
 
-Where the head has moved since, the fence gives no row and nothing at all is written.
+Where the head has moved since, or a cached fact has, the fence gives no row and nothing at all is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
+from gateway.journal.columns import parameters, relation
 from gateway.journal.decide import Decided
-from gateway.journal.rows import Row, Rows
+from gateway.journal.rows import Cells, Row, Rows
 from gateway.journal.shape import Shape, Shapes
+from gateway.ledger.fragment import Fragment
 from gateway.ledger.store import (
     WRITE_ACCOUNTS,
     WRITE_ENTRIES,
@@ -24,43 +27,83 @@ from gateway.ledger.store import (
 _FENCE = """
 fence AS (
     UPDATE journal_head SET seq = $2, hash = $3, open_day = $4, recorded_at = $5
-    WHERE book = $1 AND seq = $2::bigint - 1
+    WHERE book = $1 AND seq = $2::bigint - 1 AND NOT EXISTS (
+        SELECT FROM json_each_text($12::text::json) e LEFT JOIN generation g ON g.name = e.key
+        WHERE coalesce(g.number, 0) <> e.value::bigint)
     RETURNING book, seq, recorded_at, $6::date AS booked_on
 ), batch AS (
-    INSERT INTO journal_batch (book, seq, batch_id, prev_hash, hash, changes, recorded_at, booked_on, writer)
-    SELECT book, seq, $7::uuid, $8::bytea, $3::bytea, $9::integer, recorded_at, booked_on, $10::text FROM fence
+    INSERT INTO journal_batch (book, seq, batch_id, prev_hash, hash, changes, recorded_at, booked_on, writer, keys)
+    SELECT book, seq, $7::uuid, $8::bytea, $3::bytea, $9::integer, recorded_at, booked_on, $10::text, $11::bytea
+    FROM fence
 )"""
-_FIXED = 10
+_FIXED = 12
 
-_WRITE_KEYS = """
+_WRITE_KEYS = Fragment(
+    {
+        "scope": "text",
+        "name": "text",
+        "digest": "bytea",
+        "digest_version": "integer",
+        "subject": "uuid",
+        "change_id": "uuid",
+        "expires_at": "timestamptz",
+    },
+    """
     INSERT INTO journal_key (scope, name, digest, digest_version, subject, change_id, seq, expires_at)
     SELECT r.scope, r.name, r.digest, r.digest_version, r.subject, r.change_id, fence.seq, r.expires_at
-    FROM fence, json_to_recordset({rows}) AS r(scope text, name text, digest bytea, digest_version integer,
-         subject uuid, change_id uuid, expires_at timestamptz)"""
+    FROM fence, {rows} AS r""",
+)
 
-_WRITE_COUNTERS = """
-    INSERT INTO journal_counter (scope, name, value)
-    SELECT r.scope, r.name, r.value FROM fence, json_to_recordset({rows}) AS r(scope text, name text, value bigint)
-    ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value"""
+_WRITE_COUNTERS = Fragment(
+    {"scope": "text", "name": "text", "value": "bigint"},
+    """
+    INSERT INTO journal_counter (scope, name, value) SELECT r.scope, r.name, r.value FROM fence, {rows} AS r
+    ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value""",
+)
 
-_WRITE_EVENTS = """
+_WRITE_EVENTS = Fragment(
+    {
+        "place": "integer",
+        "line": "integer",
+        "kind": "text",
+        "subject": "uuid",
+        "version": "integer",
+        "state": "text",
+        "who": "text",
+        "why": "text",
+        "occurred_at": "timestamptz",
+        "change_id": "uuid",
+        "data": "jsonb",
+        "told": "bytea",
+    },
+    """
     INSERT INTO journal_event (book, seq, place, line, kind, subject, version, state, who, why, occurred_at,
-                               recorded_at, change_id, data)
+                               recorded_at, change_id, data, told)
     SELECT fence.book, fence.seq, r.place, r.line, r.kind, r.subject, r.version, r.state, r.who, r.why, r.occurred_at,
-           fence.recorded_at, r.change_id, r.data
-    FROM fence, json_to_recordset({rows}) AS r(place integer, line integer, kind text, subject uuid, version integer,
-         state text, who text, why text, occurred_at timestamptz, change_id uuid, data jsonb)"""
+           fence.recorded_at, r.change_id, r.data, r.told
+    FROM fence, {rows} AS r""",
+)
 
+# Keys come first: where one was used already, the statement fails before anything else is written.
 _FRAGMENTS = {
+    "key": _WRITE_KEYS,
     "account": WRITE_ACCOUNTS,
     "transfer": WRITE_TRANSFERS,
     "entry": WRITE_ENTRIES,
     "new_hold": WRITE_NEW_HOLDS,
     "moved_hold": WRITE_MOVED_HOLDS,
-    "key": _WRITE_KEYS,
     "counter": _WRITE_COUNTERS,
     "event": _WRITE_EVENTS,
 }
+
+
+class Part(NamedTuple):
+    """One table's rows of a batch, in the order of its fragment's columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: list[Cells]
 
 
 @dataclass(slots=True)
@@ -75,17 +118,22 @@ class Composer:
     defaults: Mapping[str, Mapping[str, str]]
     writer: str
     moved: dict[str, dict[str, None]] = field(default_factory=dict)
-    _texts: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _texts: dict[tuple[tuple[str, tuple[str, ...]], ...], str] = field(default_factory=dict)
 
     def compose(self, decided: Decided) -> tuple[str, list[object]]:
         """Return the statement for `decided` and its parameters; it answers with a row only where the fence held."""
         parts = self._parts(decided.rows)
-        moves = [(len(parts[name]), name) for name in parts if name.startswith("move ")]
-        names = tuple(parts) + tuple(f"{name}:{','.join(self.moved[name[5:]])}" for _, name in moves)
+        names = tuple((part.name, part.columns) for part in parts)
         text = self._texts.get(names)
         if text is None:
-            text = self._texts[names] = self._compose(list(parts), [name for _, name in moves])
-        fixed: list[object] = [
+            text = self._texts[names] = self._compose(parts)
+        sent: list[object] = self._fixed(decided)
+        for part in parts:
+            sent += parameters(part.kinds, part.rows)
+        return text, sent + [len(part.rows) for part in parts if part.name.startswith("move ")]
+
+    def _fixed(self, decided: Decided) -> list[object]:
+        return [
             decided.book,
             decided.head.seq,
             decided.head.hash,
@@ -96,101 +144,114 @@ class Composer:
             decided.before.hash,
             decided.changes,
             self.writer,
+            bytes(decided.rows.key_leaves) or None,
+            msgspec.json.encode(decided.rows.generations).decode(),
         ]
-        return text, [*fixed, *(_json(rows) for rows in parts.values()), *(count for count, _ in moves)]
 
-    def _parts(self, rows: Rows) -> dict[str, list[Row]]:
-        entries = sorted(rows.entries, key=_by_account)
-        fixed: dict[str, list[Row]] = {
+    def _parts(self, rows: Rows) -> list[Part]:
+        rows.entries.sort(key=_by_account)
+        own: dict[str, list[Cells]] = {
+            "key": rows.keys,
             "account": rows.opened,
             "transfer": rows.transfers,
-            "entry": entries,
-            "new_hold": list(rows.new_holds.values()),
+            "entry": rows.entries,
+            "new_hold": [tuple(row) for row in rows.new_holds.values()],
             "moved_hold": list(rows.moved_holds.values()),
-            "key": rows.keys,
-            "counter": [{"scope": s, "name": n, "value": value} for (s, n), value in rows.counters.items()],
+            "counter": [(scope, name, value) for (scope, name), value in rows.counters.items()],
             "event": rows.events,
         }
-        parts = {name: part for name, part in fixed.items() if part}
+        parts = [_part(name, _FRAGMENTS[name].columns, cells) for name, cells in own.items() if cells]
         for table in sorted(rows.inserts):
-            parts[f"insert {table}"] = list(rows.inserts[table].values())
-        for table in sorted(rows.moves):
-            parts[f"move {table}"] = self._masked(table, rows.moves[table].values())
+            columns = _columns_of(self.shapes.tables[table])
+            parts.append(_part(f"insert {table}", columns, _cells(columns, rows.inserts[table].values())))
+        parts += [self._moves(table, rows.moves[table].values()) for table in sorted(rows.moves)]
         for table in sorted(rows.puts):
-            parts |= _by_statement(rows.puts[table].values())
+            parts += self._puts(table, rows.puts[table].values())
         return parts
 
-    def _masked(self, table: str, rows: Iterable[Row]) -> list[Row]:
-        bits, moved = self.shapes.tables[table].bits, self.moved.setdefault(table, {})
-        masked = []
+    def _moves(self, table: str, rows: Iterable[Row]) -> Part:
+        shape, moved = self.shapes.tables[table], self.moved.setdefault(table, {})
+        bits = shape.bits
         for row in rows:
-            columns = [column for column in row if column not in _MOVE_OWN]
-            moved.update(dict.fromkeys(columns))
-            masked.append({**row, "m": sum(bits[column] for column in columns)})
-        return masked
+            row["m"] = 0
+            for column in row:
+                if column in bits and column not in _MOVE_OWN:
+                    moved[column] = None
+                    row["m"] |= bits[column]  # type: ignore[operator]
+        columns = {**_MOVE_COLUMNS, **{column: shape.table.columns[column] for column in moved}}
+        return _part(f"move {table}", columns, _cells(columns, rows))
 
-    def _compose(self, names: list[str], moves: list[str]) -> str:
-        parts = [_FENCE]
-        for place, name in enumerate(names, _FIXED + 1):
-            fragment = self._fragment(name).replace("{rows}", f"${place}::text::json")
-            parts.append(f'"{name}" AS ({fragment})')
-        first = _FIXED + 1 + len(names)
+    def _puts(self, table: str, puts: Iterable[tuple[str, Row]]) -> list[Part]:
+        columns = self.shapes.tables[table].table.columns
+        grouped: dict[str, list[Row]] = {}
+        for statement, row in puts:
+            grouped.setdefault(statement, []).append(row)
+        return [_part(f"put {name}", columns, _cells(columns, rows)) for name, rows in sorted(grouped.items())]
+
+    def _compose(self, parts: list[Part]) -> str:
+        texts, number = [_FENCE], _FIXED + 1
+        for part in parts:
+            rows = relation(dict(zip(part.columns, part.kinds, strict=True)), number)
+            texts.append(f'"{part.name}" AS ({self._fragment(part).replace("{rows}", rows)})')
+            number += len(part.columns) + 1
         # A record that was moved past the journal since it was read fails the whole statement, which is then retried.
         expected = [
-            f'journal_expect((SELECT count(*) FROM "{name}"), ${place}::bigint)'
-            for place, name in enumerate(moves, first)
+            f'journal_expect((SELECT count(*) FROM "{part.name}"), ${place}::bigint)'
+            for place, part in enumerate((part for part in parts if part.name.startswith("move ")), number)
         ]
-        return f"WITH {', '.join(parts)}\nSELECT {', '.join(['fence.seq', *expected])} FROM fence"
+        return f"WITH {', '.join(texts)}\nSELECT {', '.join(['fence.seq', *expected])} FROM fence"
 
-    def _fragment(self, name: str) -> str:
-        verb, _, table = name.partition(" ")
+    def _fragment(self, part: Part) -> str:
+        verb, _, table = part.name.partition(" ")
         match verb:
             case "insert":
                 return self._insert(self.shapes.tables[table])
             case "move":
-                return self._move(self.shapes.tables[table])
+                return _move(self.shapes.tables[table], part.columns[len(_MOVE_COLUMNS) :])
             case "put":
                 return _put(table, self.shapes.statements[table])
             case _:
-                return _FRAGMENTS[name]
+                return _FRAGMENTS[verb].text
 
     def _insert(self, shape: Shape) -> str:
         name, defaults = shape.table.name, self.defaults.get(shape.table.name, {})
         columns = list(shape.table.columns)
         values = [f"coalesce(r.{c}, {defaults[c]})" if c in defaults else f"r.{c}" for c in columns]
-        kinds = [f"{column} {kind}" for column, kind in shape.table.columns.items()]
         if shape.table.stamped:
             columns, values = _stamp(columns, values)
-            kinds = [kind for kind in kinds if kind.partition(" ")[0] != "place"] + ["place integer"]
-        return (
-            f"INSERT INTO {name} ({', '.join(columns)}) SELECT {', '.join(values)} "
-            f"FROM fence, json_to_recordset({{rows}}) AS r({', '.join(kinds)})"
-        )
-
-    def _move(self, shape: Shape) -> str:
-        columns = list(self.moved[shape.table.name])
-        sets = [f"{c} = CASE WHEN r.m & {shape.bits[c]} <> 0 THEN r.{c} ELSE t.{c} END" for c in columns]
-        kinds = [f"{column} {shape.table.columns[column]}" for column in columns]
-        return (
-            f"UPDATE {shape.table.name} AS t SET {', '.join(['version = r.version', *sets])} "
-            f"FROM fence, json_to_recordset({{rows}}) AS "
-            f"r({', '.join(['id uuid', 'was integer', 'version integer', 'm bigint', *kinds])}) "
-            "WHERE t.id = r.id AND t.version = r.was RETURNING 1"
-        )
+        return f"INSERT INTO {name} ({', '.join(columns)}) SELECT {', '.join(values)} FROM fence, {{rows}} AS r"
 
 
-_MOVE_OWN = frozenset({"id", "was", "version"})
+_MOVE_OWN = frozenset({"id", "was", "version", "m"})
+_MOVE_COLUMNS = {"id": "uuid", "was": "integer", "version": "integer", "m": "bigint"}
 
 
-def _by_account(row: Row) -> tuple[bytes, int]:
-    return row["account_id"].bytes, row["version"]  # type: ignore[attr-defined, return-value]
+def _part(name: str, columns: Mapping[str, str], rows: list[Cells]) -> Part:
+    return Part(name, tuple(columns), tuple(columns.values()), rows)
 
 
-def _by_statement(puts: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
-    grouped: dict[str, list[Row]] = {}
-    for statement, row in puts:
-        grouped.setdefault(f"put {statement}", []).append(row)
-    return dict(sorted(grouped.items()))
+def _cells(columns: Mapping[str, str], rows: Iterable[Row]) -> list[Cells]:
+    return [tuple(map(row.get, columns)) for row in rows]
+
+
+def _columns_of(shape: Shape) -> dict[str, str]:
+    columns = dict(shape.table.columns)
+    if shape.table.stamped:
+        columns["place"] = "integer"
+    return columns
+
+
+def _by_account(row: Cells) -> int:
+    # The sort is stable, and an account's entries were made in the order of their versions.
+    return row[0].int  # type: ignore[attr-defined, no-any-return]
+
+
+def _move(shape: Shape, columns: Iterable[str]) -> str:
+    sets = [f"{c} = CASE WHEN r.m & {shape.bits[c]} <> 0 THEN r.{c} ELSE t.{c} END" for c in columns]
+    return (
+        f"UPDATE {shape.table.name} AS t SET {', '.join(['version = r.version', *sets])} "
+        "FROM fence, {rows} AS r WHERE t.id = r.id AND t.version = r.was RETURNING 1"
+    )
 
 
 def _stamp(columns: list[str], values: list[str]) -> tuple[list[str], list[str]]:
@@ -199,13 +260,8 @@ def _stamp(columns: list[str], values: list[str]) -> tuple[list[str], list[str]]
 
 
 def _put(statement: str, shape: Shape) -> str:
-    kinds = ", ".join(f"{column} {kind}" for column, kind in shape.table.columns.items())
-    rows = f"WITH r AS (SELECT * FROM json_to_recordset({{rows}}) AS x({kinds}))"
+    rows = "WITH r AS (SELECT * FROM {rows} AS given)"
     body = shape.table.puts[statement].strip()
     if body[:4].upper() == "WITH":
         return f"{rows}, {body[4:]}"
     return f"{rows} {body}"
-
-
-def _json(rows: list[Row]) -> str:
-    return msgspec.json.encode(rows).decode()

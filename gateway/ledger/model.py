@@ -56,6 +56,14 @@ class Account:
     def __hash__(self) -> int:
         return self._hash
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not Account or self._hash != other._hash:
+            return NotImplemented if type(other) is not Account else False
+        mine, theirs = (self.unit, self.item, self.purpose), (other.unit, other.item, other.purpose)
+        return self.party.int == other.party.int and mine == theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -91,7 +99,10 @@ class Transfer:
 class Hold:
     """Freeze `amount_minor` (> 0) of a party's `available`: always a wish.
 
-    Posts available -> frozen and opens a hold record with that rest; frozen equals the sum of open holds.
+    Posts available -> frozen and opens a hold record with that rest; frozen equals the sum of open holds. `keeping`
+    names a counter (scope, name) that the same change counts: where less than its value would be left on `account` the
+    hold is refused with INSUFFICIENT_FUNDS. An open hold whose `expires_at` has passed is given back by the house
+    (timer `ledger.holds`).
     """
 
     id: UUID
@@ -101,6 +112,7 @@ class Hold:
     subject: UUID
     occurred_at: datetime
     expires_at: datetime | None = None
+    keeping: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,11 @@ Posting = Transfer | Hold | Release
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """One entry as it stands in the book: immutable, unique by (account, version), with the running balance."""
+    """One entry as it stands in the book: immutable, unique by (account, version), with the running balance.
+
+    It has four times: `occurred_at` in the world, `recorded_at` in the book, `booked_on` the book's day and `value_on`
+    the bank's. `kind`, `subject` and `note` are its transfer's.
+    """
 
     account_id: UUID
     version: int
@@ -136,4 +152,9 @@ class Posted:
     balance_minor: int
     booked_on: date
     recorded_at: datetime
+    occurred_at: datetime
+    value_on: date | None
+    kind: str
+    subject: UUID
+    note: str
     account: Account = field(compare=False)

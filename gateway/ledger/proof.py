@@ -43,6 +43,8 @@ async def prove_books(connection: Connection) -> Books:
         faults.append(Fault("transfer", str(transfer), detail))
     for account, detail in await store.broken_accounts(connection):
         faults.append(Fault("account", str(account), detail))
+    for account, detail in await store.broken_standings(connection):
+        faults.append(Fault("standing", str(account), detail))
     return Books(
         accounts=counts["accounts"],
         transfers=counts["transfers"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from gateway.kernel.money import CURRENCIES
@@ -15,6 +16,10 @@ from gateway.ledger.model import Account, Hold, HoldUse, Leg, Posting, Purpose, 
 
 NO_OVERDRAFT = frozenset({Purpose.AVAILABLE, Purpose.FROZEN, Purpose.DEPOSIT})
 LARGEST = 2**63 - 1
+# An account's neighbours are named again with every posting on it.
+_KEPT = 100_000
+_AVAILABLE, _FROZEN, _DEPOSIT = Purpose.AVAILABLE, Purpose.FROZEN, Purpose.DEPOSIT
+_ADVANCE, _ARREARS = Purpose.ADVANCE, Purpose.ARREARS
 
 Balance = Callable[[Account], int]
 Amounts = dict[Account, int]
@@ -33,23 +38,34 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True)
+class Owing:
+    """A wish to take from the deposit of a party that owes; `owed_minor` > 0 stands on `account`."""
+
+    account: Account
+    owed_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class TooLarge:
     """A balance would leave the range of a 64-bit integer."""
 
     account: Account
 
 
+@lru_cache(maxsize=_KEPT)
 def owed_by(account: Account) -> Account:
     """The account on which what the owner of `account` owes stands: an advance, of points units arrears."""
     purpose = Purpose.ADVANCE if account.unit in CURRENCIES else Purpose.ARREARS
     return Account(account.party, account.unit, purpose)
 
 
+@lru_cache(maxsize=_KEPT)
 def deposit_of(account: Account) -> Account:
     """The deposit of the owner of `account` in its unit."""
     return Account(account.party, account.unit, Purpose.DEPOSIT)
 
 
+@lru_cache(maxsize=_KEPT)
 def frozen_of(account: Account) -> Account:
     """Where a hold on the available `account` keeps its money."""
     return Account(account.party, account.unit, Purpose.FROZEN, account.item)
@@ -59,8 +75,9 @@ def merged(legs: Iterable[Leg]) -> Amounts:
     """Add up the legs of each account; an account whose legs cancel out takes no entry."""
     amounts: Amounts = {}
     for leg in legs:
-        amounts[leg.account] = amounts.get(leg.account, 0) + leg.amount_minor
-    return {account: amount for account, amount in amounts.items() if amount}
+        account = leg.account
+        amounts[account] = amounts.get(account, 0) + leg.amount_minor
+    return amounts if all(amounts.values()) else {account: amount for account, amount in amounts.items() if amount}
 
 
 def check(posting: Posting) -> None:
@@ -73,22 +90,26 @@ def check(posting: Posting) -> None:
 
 def _check_transfer(transfer: Transfer) -> None:
     sums: dict[str, int] = {}
+    frozen = 0
     for leg in transfer.legs:
-        if type(leg.amount_minor) is not int or not leg.amount_minor:
+        amount, account = leg.amount_minor, leg.account
+        if type(amount) is not int or not amount:
             raise MalformedPostingError(f"transfer {transfer.kind}: a leg's amount is a whole number other than 0")
-        if leg.account.purpose is Purpose.FROZEN and leg.amount_minor < 0:
-            raise MalformedPostingError(f"transfer {transfer.kind}: only a hold puts money on a frozen account")
-        sums[leg.account.unit] = sums.get(leg.account.unit, 0) + leg.amount_minor
-    for unit, total in sums.items():
-        if total:
-            raise MalformedPostingError(f"transfer {transfer.kind} does not balance: {total} {unit} over")
+        if account.purpose is _FROZEN:
+            if amount < 0:
+                raise MalformedPostingError(f"transfer {transfer.kind}: only a hold puts money on a frozen account")
+            frozen += amount
+        sums[account.unit] = sums.get(account.unit, 0) + amount
+    if any(sums.values()):
+        unit, total = next((unit, total) for unit, total in sums.items() if total)
+        raise MalformedPostingError(f"transfer {transfer.kind} does not balance: {total} {unit} over")
     if not merged(transfer.legs):
         raise MalformedPostingError(f"transfer {transfer.kind} moves nothing")
-    _check_uses(transfer)
+    if frozen or transfer.uses:
+        _check_uses(transfer, frozen)
 
 
-def _check_uses(transfer: Transfer) -> None:
-    frozen = sum(leg.amount_minor for leg in transfer.legs if leg.account.purpose is Purpose.FROZEN)
+def _check_uses(transfer: Transfer, frozen: int) -> None:
     if any(type(use.amount_minor) is not int or use.amount_minor <= 0 for use in transfer.uses):
         raise MalformedPostingError(f"transfer {transfer.kind}: a hold's use is a whole number above 0")
     if frozen != sum(use.amount_minor for use in transfer.uses):
@@ -114,15 +135,19 @@ def reaches(posting: Posting) -> set[Account]:
             accounts.add(owed_by(leg.account))
         elif leg.account.purpose in (Purpose.AVAILABLE, Purpose.DEPOSIT) and not posting.wish:
             accounts |= {deposit_of(leg.account), owed_by(leg.account)}
+        elif leg.account.purpose is Purpose.DEPOSIT:
+            accounts.add(owed_by(leg.account))
     return accounts
 
 
-def settle(amounts: Amounts, balance: Balance, *, wish: bool) -> Amounts | Lacking | TooLarge:
+def settle(amounts: Amounts, balance: Balance, *, wish: bool) -> Amounts | Lacking | Owing | TooLarge:
     """What `amounts` become: shortfalls of facts moved on, credits to debtors kept back for what they owe.
 
     `balance` tells what stands on an account before. Gives the amounts to enter (none of them 0), or who cannot.
     Source: design section 3 (wishes and facts), worked examples 3c2, 3g, 6f.
     """
+    if _covered(amounts, balance):
+        return amounts
     final = dict(amounts)
     for account in sorted(amounts, key=_takes_last):
         over = balance(account) + final[account]
@@ -130,12 +155,33 @@ def settle(amounts: Amounts, balance: Balance, *, wish: bool) -> Amounts | Lacki
             if wish or account.purpose is Purpose.FROZEN:
                 return Lacking(account, over)
             _pass_on(account, over, final, balance)
+        elif wish and account.purpose is Purpose.DEPOSIT and final[account] > 0:
+            # A deposit stands for what its owner owes: it is not taken out before that is repaid.
+            owed = owed_by(account)
+            if balance(owed) + final.get(owed, 0) > 0:
+                return Owing(owed, balance(owed) + final.get(owed, 0))
         elif final[account] < 0 and account.purpose is Purpose.AVAILABLE:
             _repay(account, final, balance)
     for account, amount in final.items():
         if abs(amount) > LARGEST or abs(balance(account) + amount) > LARGEST:
             return TooLarge(account)
     return {account: amount for account, amount in final.items() if amount}
+
+
+def _covered(amounts: Amounts, balance: Balance) -> bool:
+    """Tell whether there is money for everything and nobody owes any: then the amounts are entered as they are."""
+    for account, amount in amounts.items():
+        after, purpose = balance(account) + amount, account.purpose
+        if not -LARGEST <= after <= LARGEST or not -LARGEST <= amount <= LARGEST:
+            return False
+        if amount > 0:
+            if after > 0 and (purpose is _AVAILABLE or purpose is _FROZEN):
+                return False
+            if purpose is _DEPOSIT or purpose is _ADVANCE or purpose is _ARREARS:
+                return False
+        elif purpose is _AVAILABLE and balance(owed_by(account)) > 0:
+            return False
+    return True
 
 
 def _takes_last(account: Account) -> bool:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
+from gateway.ledger.fragment import Fragment
 from gateway.ledger.model import Account, Posted, Purpose
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -22,14 +23,10 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 # Of each kind of fault so many are listed by a proof: the first ones tell what happened.
 SHOWN = 100
 
-_NEWEST = """
-    LEFT JOIN LATERAL (SELECT version, balance_minor FROM ledger_entry
-                       WHERE account_id = a.id ORDER BY version DESC LIMIT 1) e ON true"""
-
-READ_ACCOUNTS = f"""
-    SELECT json_agg(json_build_array(a.party, a.unit, a.purpose, a.item, a.id, e.version, e.balance_minor))
-    FROM json_to_recordset({{rows}}) AS r(party uuid, unit text, purpose text, item text)
-    JOIN ledger_account a ON (a.party, a.unit, a.purpose, a.item) = (r.party, r.unit, r.purpose, r.item){_NEWEST}"""
+READ_ACCOUNTS = """
+    SELECT json_agg(json_build_array(a.party, a.unit, a.purpose, a.item, a.id, a.version, a.balance_minor))
+    FROM json_to_recordset({rows}) AS r(party uuid, unit text, purpose text, item text)
+    JOIN ledger_standing a ON (a.party, a.unit, a.purpose, a.item) = (r.party, r.unit, r.purpose, r.item)"""
 
 READ_HOLDS = """
     SELECT json_agg(json_build_array(h.id, a.party, a.unit, a.purpose, a.item, h.account_id, h.frozen_account_id,
@@ -39,46 +36,154 @@ READ_HOLDS = """
     JOIN ledger_account a ON a.id = h.account_id"""
 
 # A release is decided on the hold's two accounts and on what its party owes.
-READ_HOLD_ACCOUNTS = f"""
-    SELECT json_agg(json_build_array(a.party, a.unit, a.purpose, a.item, a.id, e.version, e.balance_minor))
-    FROM json_to_recordset({{rows}}) AS r(id uuid)
+READ_HOLD_ACCOUNTS = """
+    SELECT json_agg(json_build_array(a.party, a.unit, a.purpose, a.item, a.id, a.version, a.balance_minor))
+    FROM json_to_recordset({rows}) AS r(id uuid)
     JOIN ledger_hold h ON h.id = r.id
     JOIN ledger_account held ON held.id = h.account_id
-    JOIN ledger_account a ON a.party = held.party AND a.unit = held.unit
+    JOIN ledger_standing a ON a.party = held.party AND a.unit = held.unit
          AND (a.id IN (h.account_id, h.frozen_account_id)
-              OR (a.purpose IN ('advance', 'arrears') AND a.item = '')){_NEWEST}"""
+              OR (a.purpose IN ('advance', 'arrears') AND a.item = ''))"""
 
-WRITE_ACCOUNTS = """
+WRITE_ACCOUNTS = Fragment(
+    {"id": "uuid", "party": "uuid", "unit": "text", "purpose": "text", "item": "text"},
+    """
     INSERT INTO ledger_account (id, party, unit, purpose, item, book, seq, opened_at)
     SELECT r.id, r.party, r.unit, r.purpose, r.item, fence.book, fence.seq, fence.recorded_at
-    FROM fence, json_to_recordset({rows}) AS r(id uuid, party uuid, unit text, purpose text, item text)"""
+    FROM fence, {rows} AS r""",
+)
 
-WRITE_TRANSFERS = """
+WRITE_TRANSFERS = Fragment(
+    {
+        "id": "uuid",
+        "place": "integer",
+        "line": "integer",
+        "kind": "text",
+        "subject": "uuid",
+        "change_id": "uuid",
+        "occurred_at": "timestamptz",
+        "value_on": "date",
+        "note": "text",
+    },
+    """
     INSERT INTO ledger_transfer (id, book, seq, place, line, kind, subject, change_id,
                                  occurred_at, recorded_at, booked_on, value_on, note)
     SELECT r.id, fence.book, fence.seq, r.place, r.line, r.kind, r.subject, r.change_id,
            r.occurred_at, fence.recorded_at, fence.booked_on, r.value_on, r.note
-    FROM fence, json_to_recordset({rows}) AS r(id uuid, place integer, line integer, kind text, subject uuid,
-         change_id uuid, occurred_at timestamptz, value_on date, note text)"""
+    FROM fence, {rows} AS r""",
+)
 
-WRITE_ENTRIES = """
+WRITE_ENTRIES = Fragment(
+    {
+        "account_id": "uuid",
+        "version": "bigint",
+        "transfer_id": "uuid",
+        "amount_minor": "bigint",
+        "balance_minor": "bigint",
+    },
+    """
     INSERT INTO ledger_entry (account_id, version, transfer_id, seq, amount_minor, balance_minor, booked_on)
     SELECT r.account_id, r.version, r.transfer_id, fence.seq, r.amount_minor, r.balance_minor, fence.booked_on
-    FROM fence, json_to_recordset({rows}) AS r(account_id uuid, version bigint, transfer_id uuid,
-         amount_minor bigint, balance_minor bigint)"""
+    FROM fence, {rows} AS r""",
+)
 
-WRITE_NEW_HOLDS = """
+WRITE_NEW_HOLDS = Fragment(
+    {
+        "id": "uuid",
+        "account_id": "uuid",
+        "frozen_account_id": "uuid",
+        "amount_minor": "bigint",
+        "kind": "text",
+        "subject": "uuid",
+        "expires_at": "timestamptz",
+        "rest_minor": "bigint",
+        "state": "text",
+        "version": "integer",
+    },
+    """
     INSERT INTO ledger_hold (id, account_id, frozen_account_id, amount_minor, rest_minor, kind, subject, state,
                              expires_at, version)
     SELECT r.id, r.account_id, r.frozen_account_id, r.amount_minor, r.rest_minor, r.kind, r.subject, r.state,
            r.expires_at, r.version
-    FROM fence, json_to_recordset({rows}) AS r(id uuid, account_id uuid, frozen_account_id uuid, amount_minor bigint,
-         rest_minor bigint, kind text, subject uuid, state text, expires_at timestamptz, version integer)"""
+    FROM fence, {rows} AS r""",
+)
 
-WRITE_MOVED_HOLDS = """
+WRITE_MOVED_HOLDS = Fragment(
+    {"id": "uuid", "rest_minor": "bigint", "state": "text", "version": "integer"},
+    """
     UPDATE ledger_hold AS h SET rest_minor = r.rest_minor, state = r.state, version = r.version
-    FROM fence, json_to_recordset({rows}) AS r(id uuid, rest_minor bigint, state text, version integer)
-    WHERE h.id = r.id"""
+    FROM fence, {rows} AS r
+    WHERE h.id = r.id""",
+)
+
+# Versions have no gaps and grow with the batches: the snapshot before the day and the one after it bound the version,
+# the rest is found by halving, so that a long history costs a few point reads; a day's end is its snapshot.
+# $1 party, $2 batch, $3 its day, $4 book.
+_STANDING_AFTER = """
+    WITH RECURSIVE day_end AS MATERIALIZED (
+        SELECT EXISTS (SELECT FROM ledger_snapshot_day d
+                       WHERE d.book = $4 AND d.booked_on = $3 AND d.seq = $2 AND d.reached_seq = d.seq) AS is_known
+    ), bounds AS (
+        SELECT a.id, coalesce(below.version, 0) AS low,
+               CASE WHEN n.is_known THEN coalesce(below.version, 0) ELSE coalesce(above.version, a.version) END AS high
+        FROM day_end n
+        CROSS JOIN ledger_standing a
+        LEFT JOIN LATERAL (SELECT s.version FROM ledger_snapshot s
+                           WHERE s.account_id = a.id AND s.booked_on < $3::date + n.is_known::integer
+                           ORDER BY s.booked_on DESC LIMIT 1) below ON true
+        LEFT JOIN LATERAL (SELECT s.version FROM ledger_snapshot s
+                           JOIN ledger_snapshot_day d ON (d.book, d.booked_on) = (a.book, s.booked_on)
+                           WHERE s.account_id = a.id AND s.booked_on >= $3 AND d.reached_seq = d.seq
+                           ORDER BY s.booked_on LIMIT 1) above ON true
+        WHERE a.party = $1 AND a.book = $4
+    ), halves AS (
+        SELECT id, low, high FROM bounds
+        UNION ALL
+        SELECT h.id, CASE WHEN e.seq <= $2 THEN e.version WHEN e.seq > $2 THEN h.low ELSE -1 END,
+               CASE WHEN e.seq <= $2 THEN h.high ELSE coalesce(e.version, 0) - 1 END
+        FROM halves h
+        LEFT JOIN ledger_entry e ON e.account_id = h.id AND e.version = (h.low + h.high + 1) / 2
+        WHERE h.low < h.high
+    )
+    SELECT a.party, a.unit, a.purpose, a.item, CASE WHEN h.low = 0 THEN 0 ELSE coalesce(
+               (SELECT e.balance_minor FROM ledger_entry e WHERE e.account_id = h.id AND e.version = h.low),
+               (SELECT s.balance_minor FROM ledger_snapshot s WHERE s.account_id = h.id AND s.version = h.low)) END
+               AS balance_minor
+    FROM halves h JOIN ledger_account a ON a.id = h.id
+    WHERE h.low >= h.high
+    ORDER BY a.unit, a.purpose, a.item"""
+
+# $1-$4 account, $5 version to go on after, $6 and $7 first and last day, $8 most lines.
+_STATEMENT = """
+    WITH named AS MATERIALIZED (
+        SELECT a.id,
+               greatest($5::bigint, (SELECT s.version FROM ledger_snapshot s
+                                     WHERE s.account_id = a.id AND s.booked_on < $6
+                                     ORDER BY s.booked_on DESC LIMIT 1)) AS low,
+               coalesce((SELECT s.version FROM ledger_snapshot s
+                         JOIN ledger_snapshot_day d ON (d.book, d.booked_on) = (a.book, s.booked_on)
+                         WHERE s.account_id = a.id AND s.booked_on >= $7 AND d.reached_seq = d.seq
+                         ORDER BY s.booked_on LIMIT 1), 9223372036854775807) AS high
+        FROM ledger_account a
+        WHERE a.party = $1 AND a.unit = $2 AND a.purpose = $3 AND a.item = $4
+    )
+    SELECT e.account_id, e.version, e.transfer_id, e.amount_minor, e.balance_minor, e.booked_on, t.recorded_at,
+           t.occurred_at, t.value_on, t.kind, t.subject, t.note
+    FROM ledger_entry e
+    JOIN ledger_transfer t ON t.id = e.transfer_id
+    WHERE e.account_id = (SELECT id FROM named)
+      AND e.version > (SELECT low FROM named) AND e.version <= (SELECT high FROM named)
+      AND ($6::date IS NULL OR e.booked_on >= $6) AND ($7::date IS NULL OR e.booked_on <= $7)
+    ORDER BY e.version
+    LIMIT $8"""
+
+
+class ArchivedError(LookupError):
+    """The books of that day are archived: they stand in the database, but not where readers look."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"the books of {day} are archived")
+        self.day = day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +211,9 @@ async def balances(pool: Pool, accounts: Sequence[Account]) -> dict[Account, int
     """Return what stands on each of `accounts`, in one snapshot."""
     rows = await pool.fetch(
         """
-        SELECT a.party, a.unit, a.purpose, a.item, e.balance_minor
+        SELECT a.party, a.unit, a.purpose, a.item, a.balance_minor
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS r(party, unit, purpose, item)
-        JOIN ledger_account a ON (a.party, a.unit, a.purpose, a.item) = (r.party, r.unit, r.purpose, r.item)
-        JOIN LATERAL (SELECT balance_minor FROM ledger_entry
-                      WHERE account_id = a.id ORDER BY version DESC LIMIT 1) e ON true
+        JOIN ledger_standing a ON (a.party, a.unit, a.purpose, a.item) = (r.party, r.unit, r.purpose, r.item)
         """,
         [account.party for account in accounts],
         [account.unit for account in accounts],
@@ -124,10 +227,8 @@ async def balances_of(pool: Pool, party: UUID) -> dict[Account, int]:
     """Return what stands on every account of `party`, in one snapshot."""
     rows = await pool.fetch(
         """
-        SELECT a.party, a.unit, a.purpose, a.item, e.balance_minor
-        FROM ledger_account a
-        JOIN LATERAL (SELECT balance_minor FROM ledger_entry
-                      WHERE account_id = a.id ORDER BY version DESC LIMIT 1) e ON true
+        SELECT a.party, a.unit, a.purpose, a.item, a.balance_minor
+        FROM ledger_standing a
         WHERE a.party = $1
         ORDER BY a.unit, a.purpose, a.item
         """,
@@ -136,21 +237,52 @@ async def balances_of(pool: Pool, party: UUID) -> dict[Account, int]:
     return {_account(row): row["balance_minor"] for row in rows}
 
 
-async def balance_at(pool: Pool, account: Account, instant: datetime) -> int:
-    """Return what stood on `account` when everything recorded up to `instant` was in the book.
+async def balances_after(pool: Pool, party: UUID, *, seq: int, day: date, book: str = "main") -> dict[Account, int]:
+    """Return what stood on every account of `party` after batch `seq`, which was booked on `day`.
 
-    Versions have no gaps and grow with time, so the entry is found by halving: a few point reads, however long the
-    account's history is.
+    Raises ArchivedError where an entry that it turned on lies in a month that was archived.
     """
-    low, high = 0, await _versions(pool, account)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if await _recorded_at(pool, account, middle) <= instant:
-            low = middle
-        else:
-            high = middle - 1
-    entries = await statement(pool, account, after_version=low - 1, limit=1) if low else []
-    return entries[0].balance_minor if entries else 0
+    rows = await pool.fetch(_STANDING_AFTER, party, seq, day, book)
+    if any(row["balance_minor"] is None for row in rows):
+        raise ArchivedError(day)
+    return {_account(row): row["balance_minor"] for row in rows}
+
+
+async def balance_at(pool: Pool, account: Account, instant: datetime, *, book: str = "main") -> int:
+    """Return what stood on `account` when everything recorded up to `instant` was in the book. Raises ArchivedError."""
+    return (await balances_at(pool, account.party, instant, book=book)).get(account, 0)
+
+
+async def balances_at(pool: Pool, party: UUID, instant: datetime, *, book: str = "main") -> dict[Account, int]:
+    """Return what stood on every account of `party` when everything recorded up to `instant` was in the book.
+
+    Raises ArchivedError.
+    """
+    row = await pool.fetchrow(
+        """
+        SELECT seq, booked_on AS day FROM journal_batch WHERE book = $1 AND recorded_at <= $2
+        ORDER BY recorded_at DESC, seq DESC LIMIT 1
+        """,
+        book,
+        instant,
+    )
+    return {} if row is None else await balances_after(pool, party, seq=row["seq"], day=row["day"], book=book)
+
+
+async def balances_on(pool: Pool, party: UUID, day: date, *, book: str = "main") -> dict[Account, int]:
+    """Return what stood on every account of `party` at the end of book day `day`; of the open day: what stands now.
+
+    Raises ArchivedError.
+    """
+    row = await pool.fetchrow(
+        """
+        SELECT seq, booked_on AS day FROM journal_batch WHERE book = $1 AND booked_on <= $2
+        ORDER BY booked_on DESC, seq DESC LIMIT 1
+        """,
+        book,
+        day,
+    )
+    return {} if row is None else await balances_after(pool, party, seq=row["seq"], day=row["day"], book=book)
 
 
 async def statement(
@@ -162,27 +294,11 @@ async def statement(
     booked_from: date | None = None,
     booked_to: date | None = None,
 ) -> list[Posted]:
-    """Return entries of `account` in their order with the running balance, from the one after `after_version` on."""
-    rows = await pool.fetch(
-        """
-        SELECT e.account_id, e.version, e.transfer_id, e.amount_minor, e.balance_minor, e.booked_on, t.recorded_at
-        FROM ledger_account a
-        JOIN ledger_entry e ON e.account_id = a.id
-        JOIN ledger_transfer t ON t.id = e.transfer_id
-        WHERE a.party = $1 AND a.unit = $2 AND a.purpose = $3 AND a.item = $4 AND e.version > $5
-          AND ($6::date IS NULL OR e.booked_on >= $6) AND ($7::date IS NULL OR e.booked_on <= $7)
-        ORDER BY e.version
-        LIMIT $8
-        """,
-        account.party,
-        account.unit,
-        account.purpose.value,
-        account.item,
-        after_version,
-        booked_from,
-        booked_to,
-        limit,
-    )
+    """Return entries of `account` in their order with the running balance, from the one after `after_version` on.
+
+    Snapshots bound the versions of the days asked for, so a day far back costs no more than yesterday.
+    """
+    rows = await pool.fetch(_STATEMENT, *_named(account), after_version, booked_from, booked_to, limit)
     return [Posted(**row, account=account) for row in rows]
 
 
@@ -207,15 +323,27 @@ async def trial_balance(pool: Pool) -> dict[str, int]:
     """Return the sum of all balances per unit; every one must be 0."""
     rows = await pool.fetch(
         """
-        SELECT a.unit, sum(e.balance_minor)::numeric AS total
-        FROM ledger_account a
-        JOIN LATERAL (SELECT balance_minor FROM ledger_entry
-                      WHERE account_id = a.id ORDER BY version DESC LIMIT 1) e ON true
+        SELECT a.unit, sum(a.balance_minor)::numeric AS total
+        FROM ledger_standing a
         GROUP BY a.unit
         ORDER BY a.unit
         """
     )
     return {row["unit"]: int(row["total"]) for row in rows}
+
+
+async def advances(pool: Pool, *, most_minor: int) -> list[tuple[str, int, int]]:
+    """Return per unit what parties owe altogether, in minor units, and how many of them owe more than `most_minor`."""
+    rows = await pool.fetch(
+        """
+        SELECT a.unit, sum(a.balance_minor)::numeric AS total, count(*) FILTER (WHERE a.balance_minor > $1) AS over
+        FROM ledger_standing a
+        WHERE a.purpose IN ('advance', 'arrears') AND a.balance_minor > 0
+        GROUP BY a.unit ORDER BY a.unit
+        """,
+        most_minor,
+    )
+    return [(row["unit"], int(row["total"]), row["over"]) for row in rows]
 
 
 async def open_holds_about(pool: Pool, subject: UUID) -> dict[UUID, int]:
@@ -324,37 +452,31 @@ async def broken_accounts(connection: Connection) -> list[tuple[UUID, str]]:
     return [(row["id"], row["detail"]) for row in rows]
 
 
-async def _versions(pool: Pool, account: Account) -> int:
-    found = await pool.fetchval(
+async def broken_standings(connection: Connection) -> list[tuple[UUID, str]]:
+    """Return accounts that are read otherwise than their newest entry says, and snapshots that no entry bears out."""
+    rows = await connection.fetch(
         """
-        SELECT e.version FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id
-        WHERE a.party = $1 AND a.unit = $2 AND a.purpose = $3 AND a.item = $4
-        ORDER BY e.version DESC LIMIT 1
+        WITH newest AS (SELECT account_id, max(version) AS version FROM ledger_entry GROUP BY account_id)
+        (SELECT coalesce(s.id, n.account_id) AS id,
+                format('is read as %s at version %s, its entries end with %s at version %s',
+                       s.balance_minor, s.version, e.balance_minor, e.version) AS detail
+         FROM ledger_standing s
+         FULL JOIN newest n ON n.account_id = s.id
+         LEFT JOIN ledger_entry e ON e.account_id = n.account_id AND e.version = n.version
+         WHERE (s.version, s.balance_minor) IS DISTINCT FROM (e.version, e.balance_minor) LIMIT $1)
+        UNION ALL
+        (SELECT s.account_id, format('a snapshot of %s says %s at version %s', s.booked_on, s.balance_minor, s.version)
+         FROM ledger_snapshot s
+         LEFT JOIN ledger_entry e ON e.account_id = s.account_id AND e.version = s.version
+         WHERE e.balance_minor IS DISTINCT FROM s.balance_minor OR e.booked_on > s.booked_on LIMIT $1)
         """,
-        account.party,
-        account.unit,
-        account.purpose.value,
-        account.item,
+        SHOWN,
     )
-    return int(found or 0)
+    return [(row["id"], row["detail"]) for row in rows]
 
 
-async def _recorded_at(pool: Pool, account: Account, version: int) -> datetime:
-    recorded_at: datetime = await pool.fetchval(
-        """
-        SELECT t.recorded_at
-        FROM ledger_account a
-        JOIN ledger_entry e ON e.account_id = a.id
-        JOIN ledger_transfer t ON t.id = e.transfer_id
-        WHERE a.party = $1 AND a.unit = $2 AND a.purpose = $3 AND a.item = $4 AND e.version = $5
-        """,
-        account.party,
-        account.unit,
-        account.purpose.value,
-        account.item,
-        version,
-    )
-    return recorded_at
+def _named(account: Account) -> tuple[UUID, str, str, str]:
+    return account.party, account.unit, account.purpose.value, account.item
 
 
 def _account(row: asyncpg.Record) -> Account:

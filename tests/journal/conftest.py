@@ -10,11 +10,16 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.journal import Change, Journal, JournalSettings, Table
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.ids import UuidSevens
+from gateway.kernel.postgres.embedded import EmbeddedPostgres
+from gateway.kernel.postgres.pool import open_pool
+from gateway.kernel.randomness import SystemRandomness
 from gateway.ledger import Account, Leg, Purpose, Transfer
+from tests.conftest import run_in
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 DAY = date(2026, 11, 22)
@@ -50,6 +55,7 @@ CREATE = """
                          CHECK (weight IS NULL OR weight < 1000));
     CREATE TABLE postbox (id uuid PRIMARY KEY, body text, seq bigint, place integer);"""
 
+_FILES = itertools.count(1)
 MakeJournal = Callable[..., Awaitable[Journal]]
 
 
@@ -57,7 +63,7 @@ class Desk:
     """Says changes and accounts shortly."""
 
     def __init__(self, ids: UuidSevens) -> None:
-        self.new = ids.new
+        self.ids, self.new = ids, ids.new
         self.bank = Account(ids.new(), "CNY", Purpose.CASH)
         self._count = itertools.count(1)
 
@@ -76,6 +82,38 @@ class Desk:
 
     def paid_in(self, account: Account, amount: int) -> Change:
         return self.change(self.transfer(self.bank, account, amount))
+
+
+class OneKey:
+    """Signs closes with one key."""
+
+    def __init__(self) -> None:
+        self.randomness = SystemRandomness()
+        self._key = Ed25519PrivateKey.from_private_bytes(self.randomness.octets(32))
+        self.public = self._key.public_key().public_bytes_raw()
+
+    async def number(self) -> int:
+        return 1
+
+    async def sign(self, line: bytes, number: int) -> tuple[bytes, bytes]:
+        assert number == 1
+        return self._key.sign(line), self.public
+
+
+@pytest.fixture(scope="module")
+def signer() -> OneKey:
+    return OneKey()
+
+
+@pytest.fixture(scope="module")
+async def module_pool(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[asyncpg.Pool[Any]]:
+    """A pool on a database of one test file, for tests that only read what was written once."""
+    name = f"journal_{next(_FILES)}"
+    await run_in(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    opened = await open_pool(postgres.dsn(name))
+    yield opened
+    await opened.close()
+    await run_in(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

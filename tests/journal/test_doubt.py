@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from gateway.journal import Done, InDoubtError, Journal, JournalSettings, Refused, verify
+from gateway.journal.line import _gone
 from gateway.kernel.postgres.pool import open_pool
 from gateway.kernel.reasons import Reason
 from gateway.ledger import Account, store
@@ -153,6 +154,16 @@ async def test_a_cancelled_caller_does_not_cancel_its_change(
     await posted_once(pool, stays, 8)
 
 
+async def noticed(journal: Journal) -> None:
+    """Wait until the journal's writing connection knows that it was cut: what is sent on it before is in doubt."""
+    writer = journal._writer
+    assert writer is not None
+    connection = writer._writing._connection
+    async with asyncio.timeout(10):
+        while connection is not None and not _gone(connection):  # noqa: ASYNC110 - there is no event of it
+            await asyncio.sleep(0.005)
+
+
 @asynccontextmanager
 async def closed_to_all(postgres: Any, dsn: str) -> AsyncIterator[None]:
     """Make the test's database take no connections and cut off those it has."""
@@ -183,6 +194,7 @@ async def test_books_out_of_reach(
     wish = desk.change(desk.transfer(merchant, desk.bank, 1, wish=True))
     fact = desk.change(desk.transfer(desk.bank, merchant, 5), fact=True)
     async with closed_to_all(postgres, dsn):
+        await noticed(journal)
         wished, happened = await asyncio.gather(journal.post(wish), journal.post(fact), return_exceptions=True)
         later = asyncio.create_task(journal.post(desk.change(desk.transfer(desk.bank, merchant, 6), fact=True)))
         await asyncio.sleep(0)
@@ -214,7 +226,9 @@ def _cut(journal: Journal, road: str, after: int) -> None:
     """Lose the writing connection just before its next statement but `after`."""
     writer = journal._writer
     assert writer is not None
-    writer._locked_left = 100 if road == "slow" else 0
+    if road == "slow":
+        writer.turn.contend()
+        writer.turn._not_before = float("inf")
     line, real, count = writer._writing, writer._writing.bounded, itertools.count(1)
 
     async def bounded(work: Any) -> Any:

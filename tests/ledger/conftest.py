@@ -13,7 +13,7 @@ import pytest
 
 from gateway.journal import Journal, Refused
 from gateway.journal.postings import enter
-from gateway.journal.state import UNOPENED, Head, Layer, Standing, State
+from gateway.journal.state import UNOPENED, Head, Known, Standing, State
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.ids import UuidSevens
 from gateway.ledger import Account, Hold, HoldUse, Leg, Posting, Purpose, Release, Transfer
@@ -76,9 +76,9 @@ class Table:
         return self.postings[posting]
 
 
-class _Unopened(dict[Account, Standing]):
-    def get(self, key: Account, default: object = None) -> Standing:
-        return super().get(key, UNOPENED)
+class _Unopened(Known[Account, Standing]):
+    def __missing__(self, name: Account) -> Standing:
+        return UNOPENED
 
 
 class Paper:
@@ -87,18 +87,19 @@ class Paper:
     def __init__(self, ids: UuidSevens) -> None:
         self.new = ids.new
         head = Head(0, bytes(32), date(2026, 11, 22), NOW)
-        self._layer = Layer(State(head, accounts=_Unopened()))
+        self._state = State(head)
+        self._state.accounts = _Unopened()
 
     def balance(self, name: str, unit: str = "CNY") -> int:
-        return self._layer.account(account(name, unit)).balance_minor
+        return self._state.accounts[account(name, unit)].balance_minor
 
     def post(self, posting: Posting) -> dict[Account, int] | Refused:
         """Enter a posting; gives what was entered, or the refusal, which leaves nothing."""
-        layer = Layer(self._layer)
-        entered = enter(posting, layer, self.new)
+        self._state.undo = []
+        entered = enter(posting, self._state, self.new)
         if isinstance(entered, Refused):
+            self._state.back_to(0)
             return entered
-        self._layer.sink(layer)
         return {entry.account: entry.amount_minor for entry in entered.entries}
 
     def transfer(self, legs: dict[Account, int], **fields: Any) -> dict[Account, int] | Refused:
