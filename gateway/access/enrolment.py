@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,14 +13,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from gateway.access import store
-from gateway.access.model import SECRET_PURPOSE, Algorithm, ApiKey, ApiScope
+from gateway.access.authority import refusal_beyond
+from gateway.access.model import SECRET_PURPOSE, Algorithm, ApiKey
+from gateway.access.order import Order
+from gateway.access.roles import known_items
+from gateway.access.writing import Decision, Pen, Written
+from gateway.journal.model import Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
-from gateway.kernel.postgres.edit import Add, Alter, Edit, EditRefused, apply_edit
+from gateway.kernel.postgres.edit import Add, Alter, Edit, EditRefused, Line, apply_edit
 from gateway.kernel.postgres.pool import Database
 from gateway.kernel.randomness import Randomness
+from gateway.kernel.reasons import Reason
 from gateway.keys.port import KeyStore
-from gateway.parties import Kind
+from gateway.parties import Kind, Scope
 from gateway.parties import store as parties
 
 SECRET_LENGTH = 32
@@ -39,42 +46,68 @@ class NewApiKey:
     keyid: str
     algorithm: Algorithm
     party_id: UUID
-    scopes: frozenset[ApiScope]
+    permissions: frozenset[str]
     public_key: bytes | None = None
     secret: bytes | None = field(default=None, repr=False)
 
 
 class Enrolment:
-    """Gives out keys and takes them back for `who`."""
+    """Gives out keys and takes them back, for `who` or by a caller's order."""
 
-    def __init__(self, *, pool: Database, keystore: KeyStore, clock: Clock, ids: Ids, who: str) -> None:
+    def __init__(
+        self, *, pool: Database, keystore: KeyStore, clock: Clock, ids: Ids, who: str, reads: Database | None = None
+    ) -> None:
         self._pool = pool
+        self._reads = reads or pool
         self._keystore = keystore
         self._clock = clock
         self._ids = ids
         self._who = who
+        self._pen = Pen(pool=pool, ids=ids)
 
     async def enrol(self, new: NewApiKey) -> ApiKey:
         """Give out a key; the same key again gives the record that is there.
 
         Raises:
-            BadApiKeyError: the name, the key or its scopes are not allowed, or the name is taken by another key.
+            BadApiKeyError: the name, the key or its permissions are not allowed, or the name is taken by another key.
         """
-        public = _public_form(new)
-        await self._refuse_scopes(new)
-        key = f"api_key/{new.keyid}"
-        row = {
-            "id": self._ids.new(),
-            "keyid": new.keyid,
-            "algorithm": new.algorithm,
-            "public_key": public,
-            "secret": await self._sealed(new),
-            "party_id": new.party_id,
-            "scopes": sorted(new.scopes),
-            "created_at": self._clock.now(),
-        }
-        await self._edit(key, _said(new, public), "API key given out", Add(store.API_KEY, row))
+        lines = await self._lines(new)
+        await self._edit(f"api_key/{new.keyid}", _said(new, _public_form(new)), "API key given out", *lines)
         return await self._read(new.keyid)
+
+    async def give_out(self, order: Order, new: NewApiKey) -> Written | Refused:
+        """Give out a key by order: for a party the caller sees, with permissions they have."""
+
+        async def decide() -> Decision:
+            if await parties.party_in(self._reads, order.caller.sees, new.party_id) is None:
+                return Refused(Reason.NOT_FOUND, "no such party")
+            try:
+                lines = await self._lines(new)
+            except BadApiKeyError as error:
+                return Refused(Reason.FORMAT, str(error))
+            return refusal_beyond(order.caller, new.permissions) or lines
+
+        return await self._pen.write(order, f"API key {new.keyid} given out", decide)
+
+    async def take_back(self, order: Order, id_: UUID) -> Written | Refused:
+        """Take a key back by order; the caller must have what the key has."""
+
+        async def decide() -> Decision:
+            found = await store.api_key_in(self._reads, order.caller.sees, id_)
+            if found is None:
+                return Refused(Reason.NOT_FOUND, "no such API key")
+            line = Alter(store.API_KEY, found.id, found.version, {"state": "revoked"})
+            return refusal_beyond(order.caller, found.permissions) or (line,)
+
+        return await self._pen.write(order, "API key taken back", decide)
+
+    async def list(self, sees: Scope) -> Sequence[ApiKey]:
+        """List the keys of the parties that a caller sees."""
+        return await store.api_keys(self._reads, sees)
+
+    async def find(self, sees: Scope, id_: UUID) -> ApiKey | None:
+        """Read a key of a party that a caller sees."""
+        return await store.api_key_in(self._reads, sees, id_)
 
     async def revoke(self, keyid: str, *, why: str) -> ApiKey:
         """Take a key back; one that was taken back already stays so. Raises BadApiKeyError where there is none."""
@@ -90,20 +123,42 @@ class Enrolment:
             raise BadApiKeyError(f"there is no API key {keyid}")
         return found
 
-    async def _refuse_scopes(self, new: NewApiKey) -> None:
+    async def _lines(self, new: NewApiKey) -> tuple[Add, ...]:
+        items = await self._items(new)
+        id_ = self._ids.new()
+        row = {
+            "id": id_,
+            "keyid": new.keyid,
+            "algorithm": new.algorithm,
+            "public_key": _public_form(new),
+            "secret": await self._sealed(new),
+            "party_id": new.party_id,
+            "created_at": self._clock.now(),
+        }
+        links = ({"id": self._ids.new(), "key_id": id_, "permission_id": item} for item in items)
+        return (Add(store.API_KEY, row), *(Add(store.API_KEY_PERMISSION, link) for link in links))
+
+    async def _items(self, new: NewApiKey) -> Iterable[UUID]:
+        """Return the ids of the permission items; refuses those that are none, or not for this key's party."""
         party = await parties.party(self._pool, new.party_id)
         if party is None:
             raise BadApiKeyError(f"the API key {new.keyid} names a party that is not there")
-        if not new.scopes:
-            raise BadApiKeyError(f"the API key {new.keyid} has no scope")
-        if ApiScope.OPERATOR in new.scopes and party.kind not in _OPERATORS:
-            raise BadApiKeyError("the scope operator is for keys of the platform or of an institution")
+        if not new.permissions:
+            raise BadApiKeyError(f"the API key {new.keyid} has no permission")
+        items = await store.items(self._pool)
+        found = known_items({item.code: item.id for item in items}, new.permissions)
+        if isinstance(found, Refused):
+            raise BadApiKeyError(found.detail)
+        reserved = sorted(new.permissions & {item.code for item in items if item.for_operators})
+        if reserved and party.kind not in _OPERATORS:
+            raise BadApiKeyError(f"only keys of the platform or of an institution have {', '.join(reserved)}")
+        return found.values()
 
     async def _sealed(self, new: NewApiKey) -> bytes | None:
         return None if new.secret is None else await self._keystore.seal(SECRET_PURPOSE, new.secret)
 
-    async def _edit(self, key: str, said: dict[str, object], why: str, line: Add | Alter) -> None:
-        edit = Edit(id=self._ids.new(), key=key, who=self._who, why=why, at=self._clock.now(), said=said, lines=(line,))
+    async def _edit(self, key: str, said: dict[str, object], why: str, *lines: Line) -> None:
+        edit = Edit(id=self._ids.new(), key=key, who=self._who, why=why, at=self._clock.now(), said=said, lines=lines)
         result = await apply_edit(self._pool, edit)
         if isinstance(result, EditRefused):
             raise BadApiKeyError(f"{key}: {result.detail}")
@@ -121,7 +176,7 @@ def _said(new: NewApiKey, public: bytes | None) -> dict[str, object]:
         "algorithm": new.algorithm,
         "key": hashlib.sha256(material or b"").hexdigest(),
         "party": str(new.party_id),
-        "scopes": sorted(new.scopes),
+        "permissions": sorted(new.permissions),
     }
 
 

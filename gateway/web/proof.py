@@ -1,4 +1,4 @@
-"""Proving who a request comes from: HTTP Message Signatures (RFC 9421) as `docs/http-api.md` asks for them."""
+"""Proving who a request comes from: a signature (RFC 9421) or a session's token (RFC 6750), never both."""
 
 from __future__ import annotations
 
@@ -38,13 +38,21 @@ class Keys(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Finds the users behind tokens (`gateway.access.Sessions`)."""
+
+    async def find(self, token: str) -> Caller | None:
+        """Return whose session it is, with the rights they have now; None where it is unknown or has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A proven request: who signed it, the nonce they gave, and the very bytes they signed."""
+    """A proven request: who it comes from, and where they signed it, the nonce they gave and the bytes they signed."""
 
     caller: Caller
-    nonce: str | None
-    signed: bytes = field(repr=False)
+    nonce: str | None = None
+    signed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +67,25 @@ class _Claim:
 
 
 class Prover:
-    """Checks signatures against the keyring; keeps nothing (the nonce is written with the change it belongs to)."""
+    """Checks signatures against the keyring and tokens against the sessions.
 
-    def __init__(self, *, keys: Keys, clock: Clock, window: timedelta) -> None:
+    It keeps nothing: a nonce is written with the change it belongs to.
+    """
+
+    def __init__(self, *, keys: Keys, sessions: Sessions, clock: Clock, window: timedelta) -> None:
         self._keys = keys
+        self._sessions = sessions
         self._clock = clock
         self._window_s = int(window.total_seconds())
 
     async def prove(self, request: RequestParts, *, has_body: bool) -> Proof:
-        """Return who signed `request`. Raises ProofError where nobody we know did, as it should be signed.
+        """Return who sent `request`. Raises ProofError where nobody we know did, or not signed as it should be.
 
         The body need not have arrived: it is proven by `refuse_other_body` afterwards, so that nobody unknown can make
         us read a large one.
         """
+        if "authorization" in request.headers:
+            return await self._of_session(request)
         claim = self._claim(request)
         _refuse_uncovered(request, claim.covered, has_body=has_body)
         key = await self._keys.find(claim.keyid)
@@ -82,8 +96,17 @@ class Prover:
         signed = _base(request, claim.covered)
         if not await self._is_good(key, signed, claim.signature):
             raise ProofError("signature", f"the signature does not fit; we expect it over {request.target_uri}")
-        caller = Caller(party=key.party_id, scopes=key.scopes, keyid=key.keyid, sees=key.sees)
+        caller = Caller(party=key.party_id, permissions=key.permissions, name=key.keyid, sees=key.sees)
         return Proof(caller=caller, nonce=claim.nonce, signed=signed)
+
+    async def _of_session(self, request: RequestParts) -> Proof:
+        scheme, _, token = request.headers["authorization"].partition(" ")
+        if scheme.lower() != "bearer" or "signature-input" in request.headers:
+            raise ProofError("session", "Authorization is `Bearer` and a session's token, without a signature beside")
+        caller = await self._sessions.find(token.strip())
+        if caller is None:
+            raise ProofError("session", "the session is unknown or has ended; log in again")
+        return Proof(caller=caller)
 
     def _claim(self, request: RequestParts) -> _Claim:
         covered, signature = _members(request)
@@ -116,11 +139,11 @@ class Prover:
             raise ProofError("key", "this key cannot be used here; ask the operator") from error
 
 
-def refuse_other_body(request: RequestParts, body: bytes) -> None:
-    """Raise ProofError where `body` is not the one whose digest the proven headers carry."""
+def refuse_other_body(request: RequestParts, body: bytes, *, is_signed: bool) -> None:
+    """Raise ProofError where `body` is not the one whose digest the headers carry; a signed body needs one."""
     header = request.headers.get("content-digest")
     if header is None:
-        if body:
+        if body and is_signed:
             raise ProofError("digest", "Content-Digest is missing; a body needs one")
         return
     fault = digest_fault(header, body)

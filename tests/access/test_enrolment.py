@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.access import (
-    OPERATOR_SCOPES,
-    PARTY_SCOPES,
+    OPERATOR_PERMISSIONS,
+    PARTY_PERMISSIONS,
+    AccessSeeds,
     Algorithm,
-    ApiScope,
     BadApiKeyError,
     Enrolment,
     Keyring,
     NewApiKey,
+    Permission,
     new_secret,
     store,
 )
@@ -41,6 +42,7 @@ ED25519 = pem(ed25519.Ed25519PrivateKey.generate())
 @pytest.fixture
 async def place(pool, clock, ids) -> SimpleNamespace:
     """Two merchants, one under an agent, and who gives out keys."""
+    await AccessSeeds(pool=pool, ids=ids, clock=clock).sow()
     onboarding = Onboarding(pool=pool, keys=KEYSTORE, clock=clock, ids=ids, who="test")
     agent = await onboarding.party(kind=Kind.AGENT, code="a1", name="Agent")
     shop = await onboarding.merchant(code="m1", number="104110070110814", name="Shop", parent=agent.id)
@@ -54,7 +56,7 @@ def wanted(place, **changes) -> NewApiKey:
         keyid="shop-1",
         algorithm=Algorithm.ED25519,
         party_id=place.shop.id,
-        scopes=PARTY_SCOPES,
+        permissions=PARTY_PERMISSIONS,
         public_key=ED25519,
     )
     return replace(key, **changes)
@@ -62,7 +64,7 @@ def wanted(place, **changes) -> NewApiKey:
 
 async def test_a_key_is_given_out_found_and_sees_its_partys_subtree(place):
     given = await place.enrolment.enrol(wanted(place, party_id=place.agent.id))
-    assert (given.active, given.algorithm, given.scopes) == (True, Algorithm.ED25519, PARTY_SCOPES)
+    assert (given.active, given.algorithm, given.permissions) == (True, Algorithm.ED25519, PARTY_PERMISSIONS)
     assert given.sees.covers((await parties.party(place.pool, place.shop.id)).path)
     assert not given.sees.covers((await parties.party(place.pool, place.other.id)).path)
     assert not given.sees.covers((await parties.party(place.pool, PLATFORM)).path)
@@ -74,7 +76,7 @@ async def test_the_same_key_again_is_the_same_record_and_another_is_refused(plac
     for change in (
         {"public_key": pem(ed25519.Ed25519PrivateKey.generate())},
         {"party_id": place.other.id},
-        {"scopes": frozenset({ApiScope.ACCOUNTS_READ})},
+        {"permissions": frozenset({Permission.ACCOUNTS_READ})},
     ):
         with pytest.raises(BadApiKeyError):
             await place.enrolment.enrol(wanted(place, **change))
@@ -102,7 +104,7 @@ async def test_a_hmac_secret_is_kept_sealed_and_found_again(place):
         {"keyid": "a b"},
         {"keyid": "x" * 65},
         {"keyid": "é"},
-        {"scopes": frozenset()},
+        {"permissions": frozenset()},
         {"public_key": None},
         {"public_key": b"nonsense"},
         {"secret": b"s" * 32},
@@ -110,7 +112,7 @@ async def test_a_hmac_secret_is_kept_sealed_and_found_again(place):
         {"algorithm": Algorithm.HMAC_SHA256, "public_key": None, "secret": b"s" * 31},
         {"algorithm": Algorithm.RSA_PSS_SHA512},
         {"algorithm": Algorithm.ECDSA_P256_SHA256, "public_key": pem(ec.generate_private_key(ec.SECP384R1()))},
-        {"scopes": OPERATOR_SCOPES},
+        {"permissions": OPERATOR_PERMISSIONS},
         {"party_id": UUID(int=9)},
     ],
 )
@@ -133,7 +135,7 @@ async def test_keys_of_every_public_algorithm(place, algorithm, private):
 
 
 async def test_operators_keys_are_the_platforms(place):
-    given = await place.enrolment.enrol(wanted(place, party_id=PLATFORM, scopes=OPERATOR_SCOPES))
+    given = await place.enrolment.enrol(wanted(place, party_id=PLATFORM, permissions=OPERATOR_PERMISSIONS))
     assert given.sees.covers((await parties.party(place.pool, place.shop.id)).path)
 
 
