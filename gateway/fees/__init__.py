@@ -5,11 +5,13 @@ database; what goes back goes back by the original version and the cumulative me
 """
 
 from gateway.fees.book import FeeBook, Rates
+from gateway.fees.cache import CountedRules, RuleCache, RuleMeter
 from gateway.fees.evaluate import RateError, take_back
 from gateway.fees.model import Factor, Item, Quote, RateKind, Taken, Taker, Terms, Tier, Trace
 from gateway.fees.save import FeeDesk, percent
 
 __all__ = [
+    "CountedRules",
     "Factor",
     "FeeBook",
     "FeeDesk",
@@ -18,6 +20,8 @@ __all__ = [
     "RateError",
     "RateKind",
     "Rates",
+    "RuleCache",
+    "RuleMeter",
     "Taken",
     "Taker",
     "Terms",

@@ -69,6 +69,16 @@ class FeeDesk:
         lines = await self._lines(known, party, place, fee_type, terms, effective_from, key)
         await self._edit(key, said, lines)
 
+    async def drafted(
+        self, *, item: str, party: UUID | None, terms: Terms, fee_type: str, effective_from: datetime, place: int = 1
+    ) -> list[Add]:
+        """Return the lines that would save a rate, for somebody else to approve. Raises TermsError as `rate` does."""
+        known = await store.item_of(self._pool, item)
+        if known is None:
+            raise TermsError(f"there is no fee item {item}")
+        check_terms(known, terms)
+        return await self._lines(known, party, place, fee_type, terms, effective_from, key="")
+
     async def _lines(
         self,
         item: Item,

@@ -111,6 +111,16 @@ SELECT id, instance_id, number, effective_from, kind, condition, expression, rat
        minimum_minor, maximum_minor, rounding, takers
 FROM fee_version ORDER BY instance_id, effective_from
 """
+_VERSIONS_OF = """
+SELECT id, instance_id, number, effective_from, kind, condition, expression, ratio, fixed_minor, tier_factor,
+       minimum_minor, maximum_minor, rounding, takers
+FROM fee_version WHERE instance_id = ANY($1::uuid[]) ORDER BY instance_id, effective_from
+"""
+_DETAILS_OF = """
+SELECT d.version_id, d.lower, d.upper, d.ratio, d.fixed_minor, d.expression
+FROM fee_detail d JOIN fee_version v ON v.id = d.version_id
+WHERE v.instance_id = ANY($1::uuid[]) ORDER BY d.version_id, d.place
+"""
 _DETAILS = "SELECT version_id, lower, upper, ratio, fixed_minor, expression FROM fee_detail ORDER BY version_id, place"
 
 
@@ -127,6 +137,19 @@ async def rates(pool: Database) -> Rates:
         return Rates(generation=int(number), items=items, instances=await _instances(connection))
 
 
+async def rule(pool: Database, item: str, party: UUID) -> Rates:
+    """Read one rule as one snapshot: the item, and the rates of it that `party` has and that everybody has."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        number = await connection.fetchval("SELECT number FROM generation WHERE name = $1", GENERATION)
+        items = tuple(one for one in await _items(connection) if one.code == item)
+        of_rule = "AND t.code = $1 AND (i.party_id = $2 OR i.party_id IS NULL)"
+        instances = await connection.fetch(f"{_INSTANCES} {of_rule}", item, party)
+        ids = [row["id"] for row in instances]
+        details = await connection.fetch(_DETAILS_OF, ids)
+        versions = await connection.fetch(_VERSIONS_OF, ids)
+        return Rates(generation=int(number), items=items, instances=_joined(instances, versions, details))
+
+
 async def _items(connection: Connection | Database) -> tuple[Item, ...]:
     factors: defaultdict[UUID, list[Factor]] = defaultdict(list)
     for row in await connection.fetch(_FACTORS):
@@ -136,13 +159,20 @@ async def _items(connection: Connection | Database) -> tuple[Item, ...]:
 
 
 async def _instances(connection: Connection | Database) -> tuple[Instance, ...]:
+    details, versions = await connection.fetch(_DETAILS), await connection.fetch(_VERSIONS)
+    return _joined(await connection.fetch(_INSTANCES), versions, details)
+
+
+def _joined(
+    instances: Sequence[asyncpg.Record], versions: Sequence[asyncpg.Record], details: Sequence[asyncpg.Record]
+) -> tuple[Instance, ...]:
     tiers: defaultdict[UUID, list[Tier]] = defaultdict(list)
-    for row in await connection.fetch(_DETAILS):
+    for row in details:
         tiers[row["version_id"]].append(_tier(row))
-    versions: defaultdict[UUID, list[Version]] = defaultdict(list)
-    for row in await connection.fetch(_VERSIONS):
-        versions[row["instance_id"]].append(_version(row, tiers[row["id"]]))
-    return tuple(_instance(row, versions[row["id"]]) for row in await connection.fetch(_INSTANCES))
+    known: defaultdict[UUID, list[Version]] = defaultdict(list)
+    for row in versions:
+        known[row["instance_id"]].append(_version(row, tiers[row["id"]]))
+    return tuple(_instance(row, known[row["id"]]) for row in instances)
 
 
 def _tier(row: asyncpg.Record) -> Tier:

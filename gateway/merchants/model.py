@@ -1,10 +1,10 @@
-"""Merchants and terminals as records (rows L22-L23; `docs/terminal-protocol.md` section 4)."""
+"""Merchants, their files and their terminals as records (rows L22-L23, P4, X4; `docs/terminal-protocol.md` 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,10 +27,11 @@ class TerminalState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Whether a terminal's batch takes transactions."""
+    """Whether a terminal's batch takes transactions; after a settled one the next sign-in opens the next."""
 
     OPEN = "open"
     CLOSED = "closed"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Terminal:
     state: TerminalState
     family: str
     serial: str
+    model: str
+    shop_id: UUID | None
     tmk: str | None = field(repr=False)
     mac_key: str | None = field(repr=False)
     pin_key: str | None = field(repr=False)
@@ -78,3 +81,94 @@ class Terminal:
     wrong_macs: int
     settings: Mapping[str, object]
     version: int
+
+
+class MerchantKind(StrEnum):
+    """What a merchant is by law; it decides which documents are needed."""
+
+    ENTERPRISE = "enterprise"
+    SOLE_TRADER = "sole_trader"
+    MICRO = "micro"
+
+
+class DocumentKind(StrEnum):
+    """What a document is."""
+
+    BUSINESS_LICENCE = "business_licence"
+    IDENTITY_CARD = "identity_card"
+    ACCOUNT_PERMIT = "account_permit"
+    PREMISES_PROOF = "premises_proof"
+    AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of a merchant beside what is paid by; `contact_sealed` and `phone_sealed` open under CONTACT."""
+
+    id: UUID
+    kind: MerchantKind
+    mcc: str
+    address: str
+    contact_sealed: bytes | None = field(repr=False)
+    phone_sealed: bytes | None = field(repr=False)
+    phone_mask: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document that was handed in: its number sealed (DOCUMENT), its file known by SHA-256 (hex)."""
+
+    id: UUID
+    merchant_id: UUID
+    kind: DocumentKind
+    number_mask: str
+    file_digest: str
+    valid_until: date | None
+    is_held: bool
+    added_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A shop under a merchant; `id` is its party's."""
+
+    id: UUID
+    merchant_id: UUID
+    code: str
+    name: str
+    address: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A merchant in a list: the record with its party's code, name and path."""
+
+    merchant: Merchant
+    code: str
+    name: str
+    path: str
+    party_version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """Everything that is kept of one merchant."""
+
+    standing: Standing
+    profile: Profile | None
+    documents: tuple[Document, ...]
+    shops: tuple[Shop, ...]
+    terminals: tuple[Terminal, ...]
+
+    @property
+    def merchant(self) -> Merchant:
+        """The merchant itself."""
+        return self.standing.merchant
+
+
+CONTACT_PURPOSE = "merchant.contact"
+DOCUMENT_PURPOSE = "merchant.document"

@@ -1,7 +1,8 @@
 """Taking parties on: agents, merchants, terminals, members, channels, bank accounts and bank cards, each once.
 
 Every step can be repeated: the same code with the same facts gives the record that is there, other facts are refused.
-Used by the command line, the sandbox's seed and, later, the console (rows A11, A52, L22, L30).
+A merchant made here is open at once, as a sandbox needs it; `office.py` takes on those who are reviewed first (rows
+A11, A52, L22, L30).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,21 @@ import asyncpg
 from gateway.journal.model import Table
 from gateway.kernel.postgres.edit import Editable
 from gateway.kernel.postgres.pool import Connection, Database
-from gateway.merchants.model import BatchState, Merchant, MerchantState, Terminal, TerminalState
+from gateway.merchants.model import (
+    BatchState,
+    Document,
+    DocumentKind,
+    File,
+    Merchant,
+    MerchantKind,
+    MerchantState,
+    Profile,
+    Shop,
+    Standing,
+    Terminal,
+    TerminalState,
+)
+from gateway.parties import Scope
 
 _MERCHANT = {
     "id": "uuid",
@@ -30,6 +44,8 @@ _TERMINAL = {
     "state": "text",
     "family": "text",
     "serial": "text",
+    "model": "text",
+    "shop_id": "uuid",
     "tmk": "text",
     "mac_key": "text",
     "pin_key": "text",
@@ -52,6 +68,37 @@ MERCHANT = Table(name="merchant", columns=_MERCHANT, noted=("ripening",))
 TERMINAL = Table(name="terminal", columns=_TERMINAL, noted=("batch_no", "batch_state"))
 MERCHANT_RECORD = Editable(name="merchant", columns=_MERCHANT)
 TERMINAL_RECORD = Editable(name="terminal", columns=_TERMINAL, hidden=_KEYS)
+PROFILE = Editable(
+    name="merchant_profile",
+    columns={
+        "id": "uuid",
+        "kind": "text",
+        "mcc": "text",
+        "address": "text",
+        "contact_sealed": "bytea",
+        "phone_sealed": "bytea",
+        "phone_mask": "text",
+        "version": "integer",
+    },
+)
+DOCUMENT = Editable(
+    name="merchant_document",
+    columns={
+        "id": "uuid",
+        "merchant_id": "uuid",
+        "kind": "text",
+        "number_sealed": "bytea",
+        "number_mask": "text",
+        "fingerprint": "bytea",
+        "fingerprint_version": "integer",
+        "file_digest": "text",
+        "valid_until": "date",
+        "state": "text",
+        "added_at": "timestamptz",
+        "version": "integer",
+    },
+)
+SHOP = Editable(name="shop", columns={"id": "uuid", "merchant_id": "uuid", "address": "text", "version": "integer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +168,100 @@ async def terminals_of(pool: Database | Connection, merchant_id: UUID) -> list[T
     return [_terminal(row) for row in rows]
 
 
+_STANDING = (
+    "SELECT m.*, p.code, p.name, p.path, p.version AS party_version FROM merchant m JOIN party p ON p.id = m.id"
+    " WHERE p.path LIKE $1"
+)
+
+
+async def merchants_in(
+    pool: Database | Connection,
+    scope: Scope,
+    *,
+    state: MerchantState | None = None,
+    number: str | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+) -> Sequence[Standing]:
+    """List merchants that the scope covers, newest first; every filter that is given must hold."""
+    rows = await pool.fetch(
+        f"{_STANDING} AND ($2::text IS NULL OR m.state = $2) AND ($3::text IS NULL OR m.number = $3)"
+        " AND ($4::uuid IS NULL OR m.id < $4) ORDER BY m.id DESC LIMIT $5",
+        *(scope.pattern, state, number, after, limit),
+    )
+    return [_standing(row) for row in rows]
+
+
+async def file_of(pool: Database, scope: Scope, id_: UUID) -> File | None:
+    """Read everything that is kept of a merchant that the scope covers, in one snapshot."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        row = await connection.fetchrow(f"{_STANDING} AND m.id = $2", scope.pattern, id_)
+        if row is None:
+            return None
+        profile = await connection.fetchrow("SELECT * FROM merchant_profile WHERE id = $1", id_)
+        documents = await connection.fetch("SELECT * FROM merchant_document WHERE merchant_id = $1 ORDER BY id", id_)
+        shops = await connection.fetch(
+            "SELECT s.*, p.code, p.name FROM shop s JOIN party p ON p.id = s.id WHERE s.merchant_id = $1 ORDER BY s.id",
+            id_,
+        )
+        terminals = await terminals_of(connection, id_)
+    return File(
+        standing=_standing(row),
+        profile=None if profile is None else _profile(profile),
+        documents=tuple(_document(one) for one in documents),
+        shops=tuple(_shop(one) for one in shops),
+        terminals=tuple(terminals),
+    )
+
+
+async def serial_holder(pool: Database | Connection, serial: str) -> UUID | None:
+    """Return the merchant with whom a device stands, None where it stands with nobody."""
+    found: UUID | None = await pool.fetchval("SELECT merchant_id FROM terminal WHERE serial = $1", serial)
+    return found
+
+
+async def uses_category(pool: Database | Connection, mcc: str) -> bool:
+    """Tell whether any merchant has this category code."""
+    return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM merchant_profile WHERE mcc = $1)", mcc))
+
+
 async def terminal_standing(pool: Database | Connection) -> dict[str, int]:
     """Count terminals by state, for the metrics."""
     rows = await pool.fetch("SELECT state, count(*) AS terminals FROM terminal GROUP BY state")
     return {row["state"]: row["terminals"] for row in rows}
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    return Standing(
+        merchant=_merchant(row),
+        code=row["code"],
+        name=row["name"],
+        path=row["path"],
+        party_version=row["party_version"],
+        created_at=row["created_at"],
+    )
+
+
+def _profile(row: asyncpg.Record) -> Profile:
+    return Profile(**{**dict(row), "kind": MerchantKind(row["kind"])})
+
+
+def _document(row: asyncpg.Record) -> Document:
+    return Document(
+        id=row["id"],
+        merchant_id=row["merchant_id"],
+        kind=DocumentKind(row["kind"]),
+        number_mask=row["number_mask"],
+        file_digest=row["file_digest"],
+        valid_until=row["valid_until"],
+        is_held=row["state"] == "held",
+        added_at=row["added_at"],
+        version=row["version"],
+    )
+
+
+def _shop(row: asyncpg.Record) -> Shop:
+    return Shop(**dict(row))
 
 
 def _seen(row: asyncpg.Record) -> Generations:
@@ -151,6 +288,8 @@ def _terminal(row: asyncpg.Record) -> Terminal:
         state=TerminalState(row["state"]),
         family=row["family"],
         serial=row["serial"],
+        model=row["model"],
+        shop_id=row["shop_id"],
         tmk=row["tmk"],
         mac_key=row["mac_key"],
         pin_key=row["pin_key"],

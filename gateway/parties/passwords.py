@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -38,7 +39,7 @@ class PasswordRules:
 
 
 class WithdrawalPasswords:
-    """Sets and checks the withdrawal password of a party."""
+    """Sets and checks the withdrawal password of a party; `rules` tells those that hold now."""
 
     def __init__(
         self,
@@ -46,13 +47,13 @@ class WithdrawalPasswords:
         pool: Database,
         clock: Clock,
         ids: Ids,
-        rules: PasswordRules | None = None,
+        rules: Callable[[], PasswordRules] = PasswordRules,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._ids = ids
-        self._rules = rules or PasswordRules()
+        self._rules = rules
         self._hasher = hasher or PasswordHasher()
 
     async def set(self, party: UUID, password: str, *, who: str, why: str, key: str) -> EditResult:
@@ -77,16 +78,16 @@ class WithdrawalPasswords:
 
     async def check(self, party: UUID, password: str) -> PasswordCheck:
         """Spend one try on `password`; a good one gives all tries back. Two hundred milliseconds, in a thread."""
-        now = self._clock.now()
-        hashed = await store.take_try(self._pool, party, most=self._rules.most_tries, now=now)
+        now, rules = self._clock.now(), self._rules()
+        hashed = await store.take_try(self._pool, party, most=rules.most_tries, now=now)
         if hashed is None:
             known = await store.password_version(self._pool, party) is not None
             return PasswordCheck.LOCKED if known else PasswordCheck.ABSENT
         if await asyncio.to_thread(self._matches, hashed, password):
             await store.forgive_tries(self._pool, party)
             return PasswordCheck.GOOD
-        until = now + self._rules.locked_for
-        locked = await store.lock_if_spent(self._pool, party, most=self._rules.most_tries, until=until)
+        until = now + rules.locked_for
+        locked = await store.lock_if_spent(self._pool, party, most=rules.most_tries, until=until)
         return PasswordCheck.LOCKED if locked else PasswordCheck.WRONG
 
     def _matches(self, hashed: str, password: str) -> bool:

@@ -116,6 +116,15 @@ async def bank_cards(pool: Database | Connection, party_id: UUID) -> list[BankCa
     return [_card_made(row) for row in rows]
 
 
+async def bank_card_ids(pool: Database | Connection, scope: Scope, party_id: UUID) -> list[UUID]:
+    """List every bank card that was ever bound to a party that the scope covers, for its history."""
+    rows = await pool.fetch(
+        "SELECT c.id FROM bank_card c JOIN party p ON p.id = c.party_id WHERE c.party_id = $1 AND p.path LIKE $2",
+        *(party_id, scope.pattern),
+    )
+    return [row["id"] for row in rows]
+
+
 async def bound_card(
     pool: Database | Connection,
     party_id: UUID,

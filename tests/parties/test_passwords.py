@@ -26,7 +26,7 @@ def hands() -> ManualClock:
 @pytest.fixture
 def passwords(pool: asyncpg.Pool[Any], hands: ManualClock, ids: Ids) -> WithdrawalPasswords:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    return WithdrawalPasswords(pool=pool, clock=hands, ids=ids, rules=RULES, hasher=quick)
+    return WithdrawalPasswords(pool=pool, clock=hands, ids=ids, rules=lambda: RULES, hasher=quick)
 
 
 @pytest.fixture
