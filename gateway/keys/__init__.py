@@ -8,13 +8,20 @@ fingerprint and mask. Nothing here is logged, and no `repr` shows a key.
 from gateway.keys.masters import MasterKey, Masters, masters_from_text, read_or_make_masters
 from gateway.keys.named import NamedKey
 from gateway.keys.port import (
+    Checked,
+    DataMode,
     Digest,
+    DukptKey,
     KeyBlock,
     KeyCipher,
     KeyKind,
     KeyStore,
     KeyStoreError,
+    MacKey,
     MacScheme,
+    PinFormat,
+    PinMove,
+    StoreUnavailableError,
     WrappedKey,
 )
 from gateway.keys.register import KeyRegister
@@ -23,7 +30,10 @@ from gateway.keys.vault import CardToken, Vault, mask
 
 __all__ = [
     "CardToken",
+    "Checked",
+    "DataMode",
     "Digest",
+    "DukptKey",
     "KeyBlock",
     "KeyCipher",
     "KeyKind",
@@ -31,11 +41,15 @@ __all__ = [
     "KeyStore",
     "KeyStoreError",
     "KeyStoreSettings",
+    "MacKey",
     "MacScheme",
     "MasterKey",
     "Masters",
     "NamedKey",
+    "PinFormat",
+    "PinMove",
     "SoftwareKeyStore",
+    "StoreUnavailableError",
     "Vault",
     "WrappedKey",
     "mask",

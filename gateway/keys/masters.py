@@ -81,8 +81,15 @@ def read_or_make_masters(directory: Path, randomness: Randomness) -> Masters:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_if_open(directory, "700")
     if not _files(directory):
-        _make_first(directory, randomness)
+        _make(directory, 1, randomness)
     return Masters([_read(path) for path in _files(directory)])
+
+
+def make_next(directory: Path, randomness: Randomness) -> int:
+    """Make the next master key of `directory`; returns its number. Processes that run take it with their next start."""
+    number = read_or_make_masters(directory, randomness).newest.number + 1
+    _make(directory, number, randomness)
+    return number
 
 
 def _files(directory: Path) -> list[Path]:
@@ -96,7 +103,7 @@ def _read(path: Path) -> MasterKey:
     return MasterKey(number, _from_digits(path.read_text("ascii", errors="replace").strip()))
 
 
-def _make_first(directory: Path, randomness: Randomness) -> None:
+def _make(directory: Path, number: int, randomness: Randomness) -> None:
     value = randomness.octets(LENGTH)
     draft = directory / f".draft-{os.getpid()}-{randomness.octets(4).hex()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
@@ -104,7 +111,7 @@ def _make_first(directory: Path, randomness: Randomness) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        (directory / "master-0001.key").hardlink_to(draft)
+        (directory / f"master-{number:04d}.key").hardlink_to(draft)
     except FileExistsError:
         pass  # another process was first: its key is read like any other
     finally:

@@ -21,12 +21,17 @@ ED25519_LENGTH = 32
 _RSA_LENGTHS = (256, 384, 512)
 
 
+def refuse_other_length(length: int) -> None:
+    """Raise KeyStoreError for a length that no signing key has."""
+    if length != ED25519_LENGTH and length not in _RSA_LENGTHS:
+        raise KeyStoreError(f"a signing key has 32 (Ed25519), 256, 384 or 512 bytes (RSA), not {length}")
+
+
 def make_private_key(length: int, randomness: Randomness) -> PrivateKey:
     """Make an Ed25519 key (32 bytes) or an RSA key with a modulus of 256, 384 or 512 bytes."""
+    refuse_other_length(length)
     if length == ED25519_LENGTH:
         return ed25519.Ed25519PrivateKey.from_private_bytes(randomness.octets(length))
-    if length not in _RSA_LENGTHS:
-        raise KeyStoreError(f"a signing key has 32 (Ed25519), 256, 384 or 512 bytes (RSA), not {length}")
     return rsa.generate_private_key(public_exponent=65537, key_size=length * 8)
 
 
@@ -72,6 +77,18 @@ def signature(key: PrivateKey, data: bytes) -> bytes:
 def public_form(key: PrivateKey) -> bytes:
     """Return the public half as SubjectPublicKeyInfo in PEM."""
     return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_der(pkcs1: bytes) -> bytes:
+    """Return an RSA public key (PKCS#1 in DER) as SubjectPublicKeyInfo in DER."""
+    key = serialization.load_der_public_key(pkcs1)
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_pem(der: bytes) -> bytes:
+    """Return SubjectPublicKeyInfo in DER as PEM."""
+    key = serialization.load_der_public_key(der)
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _known(key: object) -> PrivateKey:

@@ -33,6 +33,50 @@ def test_the_published_block_is_made_from_its_padding():
     assert wrap(PUBLISHED_KBPK, header, bytes.fromhex(PUBLISHED_KEY), Padding()) == PUBLISHED_BLOCK
 
 
+@pytest.mark.parametrize(
+    ("kbpk", "key", "block", "usage"),
+    [
+        # TR-31:2018 annex A.7.2.2 and A.7.3.2, the second with an optional block
+        (
+            "DD7515F2BFC17F85CE48F3CA25CB21F6",
+            "3F419E1CB7079442AA37474C2EFBF8B8",
+            "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E",
+            "P0",
+        ),
+        (
+            "1D22BF32387C600AD97F9B97A51311AC",
+            "E8BC63E5479455E26577F715D587FE68",
+            "B0104B0TX12S0100KS1800604B120F9292800000BB68BE8680A400D9191AD4ECE45B6E6C0D21C4738A52190E248719E24B433627",
+            "B0",
+        ),
+    ],
+)
+def test_published_blocks_of_version_b_open(kbpk: str, key: str, block: str, usage: str):
+    header, opened = unwrap(bytes.fromhex(kbpk), block)
+    assert (header.form, header.usage, header.algorithm, opened.hex().upper()) == ("B", usage, "T", key)
+
+
+def test_a_published_block_of_version_b_is_made_from_its_padding():
+    class Padding:
+        def octets(self, count: int) -> bytes:
+            return bytes.fromhex("1C2965473CE2")[:count]
+
+    header = Header(usage="P0", algorithm="T", mode="E", exportability="E", form="B")
+    made = wrap(bytes.fromhex("DD7515F2BFC17F85CE48F3CA25CB21F6"), header, bytes.fromhex(PUBLISHED_KEY), Padding())
+    assert made == "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E"
+
+
+@given(length=st.sampled_from((16, 24)), key=st.binary(min_size=1, max_size=600), serial=st.booleans())
+def test_version_b_brings_back_what_goes_in(length: int, key: bytes, *, serial: bool):
+    header = Header(
+        usage="B0", algorithm="T", mode="X", optional=(("KS", "00604B120F9292800000"),) if serial else (), form="B"
+    )
+    block = wrap(bytes(range(length)), header, key, RANDOMNESS)
+    assert unwrap(bytes(range(length)), block) == (header, key)
+    with pytest.raises(KeyStoreError):
+        unwrap(bytes(range(1, length + 1)), block)
+
+
 @given(
     kbpk=st.sampled_from([bytes(range(length)) for length in (16, 24, 32)]),
     key=st.binary(min_size=1, max_size=600),
