@@ -19,6 +19,15 @@ class Ask(StrEnum):
     REFUND = "refund"
     REVERSE = "reverse"
     PAYOUT = "payout"
+    AUTHORISE = "authorise"
+    RELEASE = "release"
+    COMPLETE = "complete"
+    BALANCE = "balance"
+
+
+# What moves a payer's money: to us (a sale), and back. A hold and its release move none.
+TAKES = frozenset({Ask.PAY, Ask.COMPLETE})
+GIVES_BACK = frozenset({Ask.VOID, Ask.REFUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +55,8 @@ class Payee:
 class Instruction:
     """One instruction to one channel.
 
-    `number` is ours, unique for ever, 20 digits; `original` is the number that a void, refund or reversal undoes.
+    `number` is ours, unique for ever, 20 digits; `original` is the number that a void, refund, release or reversal
+    undoes, or that a completion completes.
     `business` tells files apart ("acquiring", "withdrawal"). `amount_minor` counts minor units of `unit`.
     """
 
@@ -65,6 +75,16 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """One balance of an account: `account` and `kind` are ISO 8583 types of two digits, overdrawn is below nothing."""
+
+    account: str
+    kind: str
+    unit: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
     """The bank did it. `amount_minor` where the bank said one; `value_on` is the bank's date."""
 
@@ -73,6 +93,7 @@ class Approved:
     value_on: date | None = None
     amount_minor: int | None = None
     fee_minor: int | None = None
+    balances: tuple[Balance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

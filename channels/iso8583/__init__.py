@@ -7,15 +7,18 @@ Source: ISO 8583:1987, `docs/terminal-protocol.md`.
 """
 
 from channels.iso8583.codec import decode, encode, mac_field, mac_input
-from channels.iso8583.cups import CUPS
+from channels.iso8583.definition import DefinitionError, define, house, load
 from channels.iso8583.dialect import Dialect, Element
 from channels.iso8583.faults import CodecError
 from channels.iso8583.frames import KEEP_ALIVE, Envelope, EnvelopeError, FrameError, FrameReader, frame, open_envelope
-from channels.iso8583.iso87_ascii import ISO87_ASCII
-from channels.iso8583.message import Message, shown
+from channels.iso8583.message import Message, masked, shown
+from channels.iso8583.nested import Part, nested_faults, parts_of
 from channels.iso8583.terminal_data import OriginalData, TypeBatchCode
-from channels.iso8583.tlv import emv, reader_data
+from channels.iso8583.tlv import DataObject, emv, reader_data
+from channels.iso8583.tracks import Track2, Track3, track2, track3
 
+CUPS = house("cups")
+ISO87_ASCII = house("iso87-ascii")
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (CUPS, ISO87_ASCII)}
 
 __all__ = [
@@ -24,6 +27,8 @@ __all__ = [
     "ISO87_ASCII",
     "KEEP_ALIVE",
     "CodecError",
+    "DataObject",
+    "DefinitionError",
     "Dialect",
     "Element",
     "Envelope",
@@ -32,14 +37,24 @@ __all__ = [
     "FrameReader",
     "Message",
     "OriginalData",
+    "Part",
+    "Track2",
+    "Track3",
     "TypeBatchCode",
     "decode",
+    "define",
     "emv",
     "encode",
     "frame",
+    "load",
     "mac_field",
     "mac_input",
+    "masked",
+    "nested_faults",
     "open_envelope",
+    "parts_of",
     "reader_data",
     "shown",
+    "track2",
+    "track3",
 ]

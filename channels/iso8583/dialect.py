@@ -1,18 +1,27 @@
 """A dialect: the base rows with an encoding each, the forms of message type, bitmap and length, and the frame.
 
-Two dialects differ in data only; one with a habit of its own is `dialect.replaced(...)` of another.
+Two dialects differ in data only; one with a habit of its own is a definition over another, or `dialect.replaced(...)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from channels.iso8583.encodings import Encoding, Value
 from channels.iso8583.faults import ValueFault
 from channels.iso8583.frames import Framing
+from channels.iso8583.programs import Programs
 from channels.iso8583.rows import Kind, Mask, Row, Side
+
+if TYPE_CHECKING:
+    from channels.iso8583.message import Message
+    from channels.iso8583.nested import Nested
+
+    Reader = Callable[[bytes], Message | None]
+    Writer = Callable[[str, Mapping[int, Value]], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,10 @@ def _head(units: int, prefix: int, *, packed: bool) -> bytes:
 class Dialect:
     """One way of writing messages.
 
-    `text` is False where message type, bitmap and lengths are binary (packed digits, 8 bytes), True where they are
-    ASCII. `second_bitmap` allows fields 65 to 128. `charset` is that of free text.
+    `text` is False where message type and bitmap are binary (packed digits, 8 bytes), True where they are ASCII.
+    `second_bitmap` allows fields 65 to 128. `charset` is that of free text. `family` names the dialect of the house
+    that this one is, or is built on: session keys and MACs follow it. `mac` names the algorithm of field 64.
+    `nested` says what stands inside the private fields.
     """
 
     name: str
@@ -90,6 +101,26 @@ class Dialect:
     text: bool
     second_bitmap: bool
     charset: str
+    family: str
+    mac: str
+    nested: tuple[Nested, ...] = field(default=(), repr=False)
+    half: slice = field(init=False, repr=False, compare=False)
+    readers: Programs[Reader] = field(default_factory=Programs, init=False, repr=False, compare=False)
+    writers: Programs[Writer] = field(default_factory=Programs, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Remember where the first half of the bitmap stands: every message is looked up by it."""
+        object.__setattr__(self, "half", slice(self.bitmap_at, self.bitmap_at + self.bitmap_size))
+
+    @property
+    def bitmap_at(self) -> int:
+        """Where the bitmap begins."""
+        return 4 if self.text else 2
+
+    @property
+    def bitmap_size(self) -> int:
+        """How many bytes one half of the bitmap takes."""
+        return 16 if self.text else 8
 
     def element(self, number: int) -> Element | None:
         """Return the element numbered `number`, or None where the dialect has no such field."""
@@ -120,27 +151,21 @@ class Dialect:
         return piece.decode(self.charset, "ignore")
 
 
-def elements(
-    rows: Iterable[Row],
-    encodings: Mapping[Kind, Encoding],
-    *,
-    packed_prefix: bool,
-    over: Mapping[int, Encoding] | None = None,
-) -> dict[int, Element]:
-    """Give each row the encoding of its kind; `over` names the fields that have another."""
-    own = over or {}
-    return {
-        row.number: Element(
-            row,
-            own.get(row.number, encodings[row.kind]),
-            (row.prefix + 1) // 2 if packed_prefix else row.prefix,
-            packed_prefix,
-        )
-        for row in rows
-    }
-
-
 @lru_cache(maxsize=4096)
 def numbers(bitmap: int, width: int) -> tuple[int, ...]:
     """Return the field numbers of a bitmap of `width` bits, the most significant first."""
     return tuple(place + 1 for place in range(width) if bitmap >> (width - 1 - place) & 1)
+
+
+def bitmap(dialect: Dialect, present: Iterable[int]) -> bytes:
+    """Return the bytes of the bitmap that says these fields are there. Raises KeyError for one that cannot be."""
+    fields = tuple(present)
+    long = dialect.second_bitmap and any(number > 64 for number in fields)
+    width = 128 if long else 64
+    bits = 1 << 127 if long else 0
+    for number in fields:
+        if not 1 < number <= width:
+            raise KeyError(number)
+        bits |= 1 << (width - number)
+    piece = bits.to_bytes(width // 8)
+    return piece.hex().upper().encode("ascii") if dialect.text else piece

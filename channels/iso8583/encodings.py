@@ -2,7 +2,7 @@
 
 An encoding is a small value without state. `units` counts what the element's length counts: digits, characters or
 bytes. `read` and `write` are exact inverses: what one takes, the other gives back bit by bit, so a message read and
-written again is the same message.
+written again is the same message. A fault names the first unit that does not fit, counted from 1, never what it is.
 
 Source: ISO 8583 attribute codes n, an, ans, z, b; `docs/terminal-protocol.md` "Fields".
 """
@@ -16,13 +16,6 @@ from typing import Protocol
 from channels.iso8583.faults import ValueFault
 
 Value = str | bytes
-
-_ALPHANUMERIC = re.compile(rb"[0-9A-Za-z ]*\Z")
-_DIGITS = re.compile(rb"[0-9]*\Z")
-_TRACK = re.compile(rb"[0-9=D]*\Z")
-_UPPER_HEX = re.compile(rb"[0-9A-F]*\Z")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_PACKED_TRACK = re.compile(r"[0-9A-F]*\Z")
 
 
 class Encoding(Protocol):
@@ -60,11 +53,38 @@ def _octets(value: Value) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Charset:
+    """A set of ASCII characters: `members` as inside the brackets of a regular expression, `named` in words."""
+
+    members: str
+    named: str
+
+    def check(self, text: str) -> None:
+        """Raise ValueFault naming the first place that is not of this set."""
+        stranger = re.search(f"[^{self.members}]", text)
+        if stranger:
+            message = f"{self.named} expected at {stranger.start() + 1}"
+            raise ValueFault(message)
+
+
+DIGIT = Charset("0-9", "digit")
+TRACK_CHARACTER = Charset("0-9=D", "digit or separator")
+LETTER_OR_DIGIT = Charset("0-9A-Za-z ", "letter, digit or space")
+UPPER_HEX = Charset("0-9A-F", "upper-case hexadecimal digit")
+_NIBBLE = UPPER_HEX
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
     """Digits, two a byte; an odd count has one 0 nibble on the side `pad_left` says. `track` also takes A to F."""
 
     pad_left: bool = False
     track: bool = False
+
+    @property
+    def charset(self) -> Charset:
+        """What a nibble may be."""
+        return _NIBBLE if self.track else DIGIT
 
     def size(self, units: int) -> int:
         """Return half the digits, rounded up."""
@@ -75,26 +95,20 @@ class Packed:
         return len(value)
 
     def read(self, piece: bytes, units: int) -> str:
-        """Return the digits; a nibble above 9 (unless `track`) and a pad that is not 0 are faults."""
-        digits = piece.hex()
+        """Return the digits; a nibble above 9 (unless `track`) and a fill nibble that is not 0 are faults."""
+        digits = piece.hex().upper()
         if units & 1:
             pad, digits = (digits[0], digits[1:]) if self.pad_left else (digits[-1], digits[:-1])
             if pad != "0":
-                message = "the pad nibble is not 0"
+                message = "the fill nibble is not 0"
                 raise ValueFault(message)
-        if self.track:
-            return digits.upper()
-        if digits and not digits.isdecimal():
-            message = "a nibble is not a digit"
-            raise ValueFault(message)
+        self.charset.check(digits)
         return digits
 
     def write(self, value: Value) -> bytes:
         """Return the packed digits."""
         digits = _text(value)
-        if not (_PACKED_TRACK.match(digits) if self.track else digits.isascii() and (digits.isdecimal() or not digits)):
-            message = "a character is not a digit"
-            raise ValueFault(message)
+        self.charset.check(digits)
         if len(digits) & 1:
             digits = "0" + digits if self.pad_left else digits + "0"
         return bytes.fromhex(digits)
@@ -102,10 +116,9 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """One byte a character out of a fixed set of ASCII characters; `refusal` says what was expected."""
+    """One byte a character out of a fixed set of ASCII characters."""
 
-    allowed: re.Pattern[bytes]
-    refusal: str
+    charset: Charset
 
     def size(self, units: int) -> int:
         """Return one byte a character."""
@@ -117,19 +130,15 @@ class Characters:
 
     def read(self, piece: bytes, units: int) -> str:  # noqa: ARG002 - one byte a character: the piece says it
         """Return the characters."""
-        if not self.allowed.match(piece):
-            raise ValueFault(self.refusal)
-        return piece.decode("ascii")
+        text = piece.decode("latin-1")
+        self.charset.check(text)
+        return text
 
     def write(self, value: Value) -> bytes:
         """Return the characters' bytes."""
-        try:
-            piece = _text(value).encode("ascii")
-        except UnicodeEncodeError:
-            raise ValueFault(self.refusal) from None
-        if not self.allowed.match(piece):
-            raise ValueFault(self.refusal)
-        return piece
+        text = _text(value)
+        self.charset.check(text)
+        return text.encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +159,8 @@ class Text:
         """Return the text; control characters and broken multi-byte characters are faults."""
         try:
             text = piece.decode(self.charset)
-        except UnicodeDecodeError:
-            message = f"not {self.charset} text"
+        except UnicodeDecodeError as fault:
+            message = f"{self.charset} character expected at {fault.start + 1}"
             raise ValueFault(message) from None
         _printable(piece)
         return text
@@ -160,16 +169,20 @@ class Text:
         """Return the text's bytes."""
         try:
             piece = _text(value).encode(self.charset)
-        except UnicodeEncodeError:
-            message = f"a character is not in {self.charset}"
+        except UnicodeEncodeError as fault:
+            message = f"{self.charset} character expected at {fault.start + 1}"
             raise ValueFault(message) from None
         _printable(piece)
         return piece
 
 
+CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
 def _printable(piece: bytes) -> None:
-    if _CONTROL.search(piece):
-        message = "a control character"
+    control = CONTROL.search(piece)
+    if control:
+        message = f"a control character at {control.start() + 1}"
         raise ValueFault(message)
 
 
@@ -208,10 +221,9 @@ class Hexadecimal:
 
     def read(self, piece: bytes, units: int) -> bytes:  # noqa: ARG002 - the piece is exactly as long as it must be
         """Return the bytes."""
-        if not _UPPER_HEX.match(piece):
-            message = "upper-case hexadecimal expected"
-            raise ValueFault(message)
-        return bytes.fromhex(piece.decode("ascii"))
+        text = piece.decode("latin-1")
+        UPPER_HEX.check(text)
+        return bytes.fromhex(text)
 
     def write(self, value: Value) -> bytes:
         """Return the characters."""
@@ -221,10 +233,24 @@ class Hexadecimal:
 PACKED = Packed()
 PACKED_LEFT = Packed(pad_left=True)
 PACKED_TRACK = Packed(track=True)
-DIGITS = Characters(_DIGITS, "a character is not a digit")
-TRACK = Characters(_TRACK, "a character is not one of a track")
-ALPHANUMERIC = Characters(_ALPHANUMERIC, "a character is not a letter, a digit or a space")
+DIGITS = Characters(DIGIT)
+TRACK = Characters(TRACK_CHARACTER)
+ALPHANUMERIC = Characters(LETTER_OR_DIGIT)
 GBK_TEXT = Text("gbk")
 ASCII_TEXT = Text("ascii")
 OCTETS = Octets()
 HEXADECIMAL = Hexadecimal()
+
+# What a definition may call them.
+ENCODINGS: dict[str, Encoding] = {
+    "packed": PACKED,
+    "packed left": PACKED_LEFT,
+    "packed track": PACKED_TRACK,
+    "digits": DIGITS,
+    "track": TRACK,
+    "characters": ALPHANUMERIC,
+    "gbk": GBK_TEXT,
+    "ascii": ASCII_TEXT,
+    "bytes": OCTETS,
+    "hexadecimal": HEXADECIMAL,
+}

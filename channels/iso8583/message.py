@@ -30,13 +30,15 @@ class Message:
 
 def shown(dialect: Dialect, message: Message) -> dict[str, str]:
     """Return a message for people: card numbers as first six and last four, all that is not open as its length."""
-    fields = {f"F{number}": _shown(dialect.mask(number), value) for number, value in sorted(message.fields.items())}
+    fields = {f"F{number}": masked(dialect.mask(number), value) for number, value in sorted(message.fields.items())}
     return {"mti": message.mti, **fields}
 
 
-def _shown(mask: Mask, value: Value) -> str:
+def masked(mask: Mask, value: Value) -> str:
+    """Return a value as far as its mask lets it be seen."""
     if mask is Mask.OPEN:
         return value.hex().upper() if isinstance(value, bytes) else value
-    if mask is Mask.CARD and isinstance(value, str) and len(value) > 12:
-        return f"{value[:6]}{'*' * (len(value) - 10)}{value[-4:]}"
+    if mask is Mask.CARD and isinstance(value, str) and len(value.lstrip("0")) > 12:
+        digits = value.lstrip("0")
+        return f"{digits[:6]}{'*' * (len(digits) - 10)}{digits[-4:]}"
     return f"<{len(value)}>"

@@ -1,37 +1,44 @@
 """The base field table: what each data element is, before a dialect says how its digits and lengths are written.
 
-Source: ISO 8583:1987 and public descriptions of terminals in China; `docs/terminal-protocol.md` "Fields".
+The table itself is data (`dialects/base.toml`). Source: ISO 8583:1987 and public descriptions of terminals in China;
+`docs/terminal-protocol.md` "Fields".
 """
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 
 class Kind(Enum):
     """ISO 8583 attribute: which characters an element has."""
 
-    N = auto()
-    Z = auto()
-    AN = auto()
-    ANS = auto()
-    B = auto()
+    N = "n"
+    Z = "z"
+    AN = "an"
+    ANS = "ans"
+    B = "b"
 
 
 class Side(Enum):
     """On which side a value shorter than its fixed length is filled up."""
 
-    LEFT = auto()
-    RIGHT = auto()
+    LEFT = "left"
+    RIGHT = "right"
 
 
 class Mask(Enum):
     """How much of an element may be shown in a log or an error; what no row says is HIDDEN."""
 
-    HIDDEN = auto()
-    CARD = auto()
-    OPEN = auto()
+    HIDDEN = "hidden"
+    CARD = "card"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,53 +53,49 @@ class Row:
     mask: Mask = Mask.HIDDEN
     pad: Side = Side.RIGHT
 
+    @property
+    def format(self) -> str:
+        """The row's format in the standard's words: `n6`, `n..19 LL`."""
+        if not self.prefix:
+            return f"{self.kind.value}{self.most}"
+        return f"{self.kind.value}..{self.most} {'L' * self.prefix}"
 
-def _row(number: int, name: str, kind: Kind, most: int, prefix: int = 0, mask: Mask = Mask.HIDDEN) -> Row:
+
+class RowError(ValueError):
+    """A row of a definition is not one: says which and what was expected."""
+
+
+_FORMAT = re.compile(r"(?P<kind>n|z|an|ans|b)(?:(?P<fixed>[1-9]\d{0,2})|\.\.(?P<most>[1-9]\d{0,2}) (?P<prefix>L{2,3}))")
+_LAST_FIELD = 128
+
+
+def row(number: int, *, name: str, form: str, mask: Mask = Mask.HIDDEN) -> Row:
+    """Make a row of its format: `n6`, `n..19 LL`. Raises RowError."""
+    found = _FORMAT.fullmatch(form)
+    if not 1 < number <= _LAST_FIELD or found is None:
+        message = f"field {number}: {form!r} is not a format such as n6 or ans..25 LL, or there is no such field"
+        raise RowError(message)
+    kind, prefix = Kind(found["kind"]), len(found["prefix"] or "")
+    most = int(found["fixed"] or found["most"])
+    if prefix and most >= 10**prefix:
+        message = f"field {number}: {most} does not fit into {prefix} length digits"
+        raise RowError(message)
     pad = Side.LEFT if kind is Kind.N else Side.RIGHT
     return Row(number=number, name=name, kind=kind, most=most, prefix=prefix, mask=mask, pad=pad)
 
 
-BASE: tuple[Row, ...] = (
-    _row(2, "primary account number", Kind.N, 19, 2, Mask.CARD),
-    _row(3, "processing code", Kind.N, 6, 0, Mask.OPEN),
-    _row(4, "amount", Kind.N, 12, 0, Mask.OPEN),
-    _row(11, "system trace audit number", Kind.N, 6, 0, Mask.OPEN),
-    _row(12, "local time", Kind.N, 6, 0, Mask.OPEN),
-    _row(13, "local date", Kind.N, 4, 0, Mask.OPEN),
-    _row(14, "expiry", Kind.N, 4),
-    _row(15, "settlement date", Kind.N, 4, 0, Mask.OPEN),
-    _row(22, "POS entry mode", Kind.N, 3, 0, Mask.OPEN),
-    _row(23, "card sequence number", Kind.N, 3, 0, Mask.OPEN),
-    _row(25, "POS condition code", Kind.N, 2, 0, Mask.OPEN),
-    _row(26, "PIN capture code", Kind.N, 2, 0, Mask.OPEN),
-    _row(32, "acquiring institution", Kind.N, 11, 2, Mask.OPEN),
-    _row(35, "track 2", Kind.Z, 37, 2),
-    _row(36, "track 3", Kind.Z, 104, 3),
-    _row(37, "retrieval reference number", Kind.AN, 12, 0, Mask.OPEN),
-    _row(38, "authorisation code", Kind.AN, 6, 0, Mask.OPEN),
-    _row(39, "response code", Kind.AN, 2, 0, Mask.OPEN),
-    _row(41, "terminal id", Kind.ANS, 8, 0, Mask.OPEN),
-    _row(42, "merchant id", Kind.ANS, 15, 0, Mask.OPEN),
-    _row(44, "additional response data", Kind.ANS, 25, 2, Mask.OPEN),
-    _row(48, "additional data", Kind.N, 322, 3),
-    _row(49, "unit", Kind.AN, 3, 0, Mask.OPEN),
-    _row(52, "PIN block", Kind.B, 8),
-    _row(53, "security control information", Kind.N, 16, 0, Mask.OPEN),
-    _row(54, "balances", Kind.AN, 120, 3),
-    _row(55, "ICC data", Kind.B, 255, 3),
-    _row(58, "member, voucher or bound-card reference", Kind.ANS, 100, 3),
-    _row(59, "terminal information", Kind.ANS, 999, 3),
-    _row(60, "transaction type, batch, network code", Kind.N, 17, 3, Mask.OPEN),
-    _row(61, "original", Kind.N, 29, 3, Mask.OPEN),
-    _row(62, "keys, serial or reader data", Kind.B, 512, 3),
-    _row(63, "card scheme or operator", Kind.ANS, 163, 3),
-    _row(64, "message authentication code", Kind.B, 8, 0, Mask.OPEN),
-)
+@cache
+def written(name: str) -> Mapping[str, Any]:
+    """Return what a definition of the house says, by its name."""
+    return tomllib.loads((files("channels.iso8583") / "dialects" / f"{name}.toml").read_text("utf-8"))
 
-# Elements that only dialects with longer headers or a second bitmap have.
-EXTRA: tuple[Row, ...] = (
-    _row(7, "transmission date and time", Kind.N, 10, 0, Mask.OPEN),
-    _row(70, "network management code", Kind.N, 3, 0, Mask.OPEN),
-    _row(90, "original data elements", Kind.N, 42, 0, Mask.OPEN),
-    _row(128, "message authentication code", Kind.B, 8, 0, Mask.OPEN),
-)
+
+def read_rows(table: Mapping[str, Mapping[str, str]]) -> tuple[Row, ...]:
+    """Read rows as a definition writes them: number -> name, format, mask. Raises RowError."""
+    return tuple(
+        row(int(number), name=each["name"], form=each["format"], mask=Mask(each.get("mask", "hidden")))
+        for number, each in table.items()
+    )
+
+
+BASE: tuple[Row, ...] = read_rows(written("base")["fields"])

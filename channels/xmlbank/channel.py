@@ -14,13 +14,25 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from channels import params as parameters
-from channels.instruction import Approved, Ask, Capabilities, Declined, Instruction, NotFound, Outcome, Unknown
+from channels.instruction import Approved, Ask, Balance, Capabilities, Declined, Instruction, NotFound, Outcome, Unknown
 from channels.ports import Message, Signer, Verifier
 from channels.xmlbank import codes, messages
 from channels.xmlbank.messages import BadMessageError, BankMessage
 
-_FUNCTIONS = {Ask.PAY: "PAY", Ask.VOID: "VOID", Ask.REFUND: "REFUND", Ask.REVERSE: "REVERSE"}
+_FUNCTIONS = {
+    Ask.PAY: "PAY",
+    Ask.VOID: "VOID",
+    Ask.REFUND: "REFUND",
+    Ask.REVERSE: "REVERSE",
+    Ask.AUTHORISE: "HOLD",
+    Ask.RELEASE: "RELEASE",
+    Ask.COMPLETE: "COMPLETE",
+    Ask.BALANCE: "BALANCE",
+}
+# ISO 8583 types of an account nobody specified and of what is available on it.
+_ACCOUNT, _AVAILABLE = "00", "02"
 _ZONE = ZoneInfo("Asia/Shanghai")
+_MINOR = re.compile(r"-?[0-9]{1,12}")
 _VALUE_ON = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -122,6 +134,7 @@ def _body(instruction: Instruction) -> dict[str, str]:
         "Expiry": (card.expiry or "") if card else "",
         "Sequence": (card.sequence or "") if card else "",
         "EntryMode": card.entry_mode if card else "",
+        "PinBlock": card.pin_block.hex().upper() if card and card.pin_block else "",
         "Merchant": instruction.merchant,
         "Terminal": instruction.terminal,
     }
@@ -141,6 +154,12 @@ def _outcome(answer: BankMessage) -> Outcome:
     return Unknown(why="a code or state that is not in the bank's table", code=code)
 
 
+def _balances(minor: str, unit: str) -> tuple[Balance, ...]:
+    if not minor:
+        return ()
+    return (Balance(account=_ACCOUNT, kind=_AVAILABLE, unit=unit or "CNY", amount_minor=int(minor)),)
+
+
 def _approved(answer: BankMessage) -> Outcome:
     amount, value_on = answer.get("Amount"), answer.get("ValueOn")
     if amount and not (amount.isascii() and amount.isdigit() and len(amount) <= 15):
@@ -151,9 +170,13 @@ def _approved(answer: BankMessage) -> Outcome:
         day = None
     if value_on and day is None:
         return Unknown(why="the answer's value date is not a date")
+    balance = answer.get("Balance")
+    if balance and not _MINOR.fullmatch(balance):
+        return Unknown(why="the answer's balance is not a number")
     return Approved(
         bank_reference=answer.get("Reference"),
         approval_code=answer.get("Approval"),
         value_on=day,
         amount_minor=int(amount) if amount else None,
+        balances=_balances(balance, answer.get("Unit")),
     )

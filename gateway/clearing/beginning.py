@@ -1,13 +1,13 @@
 """Beginning a request: decided, made durable with its clearing instruction, once; a repeat gets the first answer.
 
-Until the change is durable nothing is recorded, and the reference stays unused.
+Until the change is durable nothing is recorded, and the reference stays unused. Where the record of a reference cannot
+be read, no answer to its repeat would be true: none is given.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,7 @@ from gateway.clearing.identify import Identification
 from gateway.clearing.model import row_of
 from gateway.clearing.settings import RoadSettings
 from gateway.clearing.turns import Turns
-from gateway.clearing.under_way import SILENT, UnderWay
+from gateway.clearing.under_way import UnderWay
 from gateway.fees import RateError
 from gateway.journal.model import Done, Insert, Move, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
@@ -30,7 +30,7 @@ from gateway.kernel.reasons import Reason
 from gateway.payments import store
 from gateway.payments.answers import answer_of
 from gateway.payments.decision import Awaits, Decision, Request, Unused
-from gateway.payments.model import AcquiringAnswer, AcquiringRecord, OperationState, Transaction
+from gateway.payments.model import STANDING, AcquiringAnswer, AcquiringRecord, Transaction
 from gateway.payments.operation import Operation, OperationKind
 
 _LOG = structlog.get_logger(__name__)
@@ -38,6 +38,11 @@ _TRIES = 20
 _SHORT = (Reason.INSUFFICIENT_FUNDS, Reason.LIMIT_EXCEEDED)
 _UNCERTAIN = (Reason.UNREACHABLE, Reason.BUSY, Reason.FAULT)
 _Used = tuple[bytes, int, UUID]
+
+
+class UntoldError(Exception):
+    """The record of a request could not be read: whatever was told might be untrue, so nothing is told."""
+
 
 Decide = Callable[[Request], Awaitable[Decision | Unused | Awaits]]
 
@@ -69,7 +74,8 @@ class Beginnings:
     async def of(self, request: Request, entry: UnderWay, decide: Decide) -> AcquiringAnswer | tuple[Request, Decision]:
         """Make a decision durable; an answer where it comes to nothing or was made before.
 
-        The request comes back as it was known when it was decided at last.
+        The request comes back as it was known when it was decided at last. Raises UntoldError where nothing can be
+        told, InDoubtError where it is not known whether the decision is durable.
         """
         tries = _TRIES
         while tries:
@@ -78,6 +84,7 @@ class Beginnings:
             if isinstance(decision, Decision):
                 decision, receipt = await self._opened(request, decision, expects)
                 if isinstance(receipt, Done):
+                    entry.is_begun = True
                     return request, decision
                 tries -= 1
                 answer = await self._not_begun(request, receipt)
@@ -89,7 +96,7 @@ class Beginnings:
             if again is None:
                 return unsure(request.record, Reason.UNREACHABLE)
             request = again
-        return AcquiringAnswer(reason=Reason.BUSY)
+        return unsure(request.record, Reason.BUSY)
 
     async def _again(self, request: Request) -> Request | None:
         """Learn what has changed since the request was decided; None where that cannot be read."""
@@ -168,24 +175,27 @@ class Beginnings:
                 used = await self._used_by(request)
                 return None if used is None else await self._reused(request, used)
             case Refused(reason=reason, detail=detail):
-                return AcquiringAnswer(reason=reason, text=detail)
+                return unsure(request.record, reason, detail)
 
     async def _replay(self, request: Request, subject: UUID) -> AcquiringAnswer:
-        """Give the first answer again; while there is none, wait for whoever carries the first."""
+        """Give the first answer again; while there is none, wait for whoever carries the first.
+
+        Raises UntoldError where there is none in time: whoever carries it may still approve it.
+        """
         while True:
             standing = await store.standing(self._pool, subject)
             if standing is not None and await self._is_told(standing.operation):
                 return answer_of(standing.operation, booked_on=standing.booked_on, replayed=True)
             left = request.record.answer_by - self._clock.monotonic()
             if left <= 0:
-                return replace(SILENT, replayed=True)
+                raise UntoldError
             await asyncio.sleep(min(self._settings.poll_s, left))
 
     async def _is_told(self, operation: Operation) -> bool:
         """Tell whether the first answer is given for good: an approval on its way is not, as it may be withdrawn."""
-        if operation.state is not OperationState.APPROVED:
+        if operation.state not in STANDING:
             return not operation.is_open
-        return not await clearing_store.is_guarded(self._pool, operation.id)
+        return await clearing_store.stands(self._pool, operation.id)
 
     async def _used_by(self, request: Request) -> _Used | None:
         return await store.used_by(self._pool, scope=request.scope, name=request.name)
@@ -201,6 +211,11 @@ class Beginnings:
         return AcquiringAnswer(reason=Reason.REFERENCE_REUSED)
 
 
-def unsure(record: AcquiringRecord, reason: Reason) -> AcquiringAnswer:
-    """Refuse before it is known whether the reference is used: then a repeat cannot be told that nothing was sent."""
-    return AcquiringAnswer(reason=Reason.NO_ANSWER if record.repeat and reason in _UNCERTAIN else reason)
+def unsure(record: AcquiringRecord, reason: Reason, text: str = "") -> AcquiringAnswer:
+    """Refuse before it is known whether the reference is used.
+
+    Raises UntoldError for a repeat: it cannot be told that nothing was sent, nor that its first does not stand.
+    """
+    if record.repeat and reason in _UNCERTAIN:
+        raise UntoldError
+    return AcquiringAnswer(reason=reason, text=text)

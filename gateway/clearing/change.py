@@ -21,7 +21,7 @@ from gateway.payments.decision import Asked, Decision
 
 INSTRUCTION = "instruction"
 RECOVER, ASK, REVERSE = "clearing.recover", "clearing.ask", "clearing.reverse"
-WITHDRAW = "clearing.withdraw"
+WITHDRAW, EXPIRE_HOLD = "clearing.withdraw", "clearing.expire_hold"
 
 
 def change_of(

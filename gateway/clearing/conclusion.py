@@ -19,6 +19,7 @@ from channels.instruction import Approved, Ask, Declined, NotFound, NotSent, Out
 from gateway.clearing import store
 from gateway.clearing.change import (
     ASK,
+    EXPIRE_HOLD,
     RECOVER,
     REVERSE,
     WITHDRAW,
@@ -43,7 +44,8 @@ from gateway.kernel.reasons import Reason
 from gateway.payments import conclude, reversal
 from gateway.payments import store as payments
 from gateway.payments.decision import Decision
-from gateway.payments.model import OperationState
+from gateway.payments.holds import can_be_undone, is_free
+from gateway.payments.model import STANDING, OperationState
 from gateway.payments.operation import Operation, OperationKind
 
 _LOG = structlog.get_logger(__name__)
@@ -65,11 +67,15 @@ class NotConcludedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An operation with the records that a conclusion moves; `original` is the purchase of a void or refund."""
+    """An operation with the records that a conclusion moves.
+
+    `original` is what a void, refund or completion stands on, `hold` the one under a completion that is voided.
+    """
 
     operation: Operation
     original: Operation | None
     instruction: InstructionRecord
+    hold: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +127,10 @@ class Conclusions:
             if found is None or found.instruction_id is None:
                 return None
             instruction = await store.instruction(now, found.instruction_id)
-            original = None if found.original_id is None else await payments.operation(now, found.original_id)
-        return None if instruction is None else Case(operation=found, original=original, instruction=instruction)
+            original, hold = await payments.under(now, found)
+        if instruction is None:
+            return None
+        return Case(operation=found, original=original, instruction=instruction, hold=hold)
 
     async def conclude(
         self, case: Case, outcome: Outcome, *, ripens_at_once: bool, who: str, reason: Reason | None = None
@@ -192,18 +200,17 @@ class Conclusions:
         """
         for _ in range(_TRIES):
             standing = await payments.standing(self._pool, operation)
-            if standing is None or standing.operation.state is not OperationState.APPROVED:
+            if standing is None or standing.operation.state not in STANDING:
                 return True
-            parent_id = standing.operation.original_id
-            parent = None if parent_id is None else await payments.operation(self._pool, parent_id)
+            parent, hold = await payments.under(self._pool, standing.operation)
             if standing.operation.counter_id is not None:
                 return False
-            if not reversal.can_be_undone(standing.operation, parent):
+            if not can_be_undone(standing.operation, parent, hold):
                 return await self._stands_though_told(operation)
             at = self._clock.now()
             minted = await self._mint.make(at)
             decision = reversal.withdraw(
-                standing, parent, minted=minted, told=Reason.NO_ANSWER, answered_at=told_at, at=at
+                standing, parent, hold, minted=minted, told=Reason.NO_ANSWER, answered_at=told_at, at=at
             )
             more = (disarm(WITHDRAW, operation), *lane(decision.asked, at))
             receipt = await self._post(decision, more, who)
@@ -283,9 +290,11 @@ class Conclusions:
         more: More = (answered(case.instruction, outcome, at), *timers)
         match outcome:
             case Approved():
+                more = (*more, *self._expiry(operation))
                 decision = conclude.approve(
                     operation,
                     original=case.original,
+                    hold=case.hold,
                     outcome=outcome,
                     transfers=(self._ids.new(), self._ids.new()),
                     at=at,
@@ -296,6 +305,25 @@ class Conclusions:
             case Unknown():
                 return await self._silent(case, outcome)
         return decision, more
+
+    def _expiry(self, operation: Operation) -> More:
+        if operation.kind is not OperationKind.PREAUTHORISATION:
+            return ()
+        return (arm(EXPIRE_HOLD, operation.id, later(operation.occurred_at, self._settings.hold_days * 86_400)),)
+
+    async def expire_hold(self, operation: UUID) -> bool:
+        """End a pre-authorisation whose time has run out; False while something is being done to it."""
+        for _ in range(_TRIES):
+            hold = await payments.operation(self._pool, operation)
+            if hold is None or hold.state is not OperationState.HELD:
+                return True
+            if not is_free(hold):
+                return False
+            receipt = await self._post(conclude.expire(hold), (disarm(EXPIRE_HOLD, hold.id),), "clearing")
+            if isinstance(receipt, Done):
+                return True
+            _refuse_unless_moved(receipt)
+        raise NotConcludedError("the records kept moving")
 
     def _declined(self, case: Case, outcome: Declined | NotSent | NotFound, reason: Reason) -> Decision:
         words = outcome.text if isinstance(outcome, Declined) else outcome.why

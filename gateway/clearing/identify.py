@@ -19,8 +19,14 @@ from gateway.payments.model import AcquiringRecord, CardData, Transaction
 from gateway.payments.operation import KeptCard
 
 _CONTENT, _EXPIRY = "request", "expiry"
-_CLOSED, _AT_ONCE = "closed", "at_once"
-_OF_AN_ORIGINAL = (Transaction.VOID, Transaction.REFUND)
+_CLOSED, _AT_ONCE, _WITH_BATCH = "closed", "at_once", "batch_settled"
+_OF_AN_ORIGINAL = (
+    Transaction.VOID,
+    Transaction.REFUND,
+    Transaction.PREAUTHORISATION_VOID,
+    Transaction.COMPLETION,
+    Transaction.COMPLETION_VOID,
+)
 
 
 class Merchant(Protocol):
@@ -100,6 +106,11 @@ class Identification:
             prints=prints,
         )
 
+    async def afresh(self, request: Request) -> Request:
+        """Look at the merchant again as it stands in the books now."""
+        await self._merchants.refresh()
+        return await self.again(request)
+
     async def again(self, request: Request) -> Request:
         """Look at the merchant and the clock again: something has changed since, or time has gone by."""
         expects = self._merchants.expects
@@ -144,6 +155,7 @@ def _payee(merchant: Merchant) -> Payee:
         number=merchant.number,
         state=merchant.state,
         ripens_at_once=merchant.ripening == _AT_ONCE,
+        ripens_with_batch=merchant.ripening == _WITH_BATCH,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from channels.instruction import Approved, Ask, Declined
+from channels.instruction import GIVES_BACK, TAKES, Approved, Ask, Declined
 from gateway.clearing.change import INSTRUCTION
 from gateway.clearing.model import InstructionRecord, InstructionState
 from gateway.journal.model import Move
@@ -44,7 +44,8 @@ def contradiction(
     None where nothing is to be moved: `operation` is not final, the answer was taken already, or a file has settled it.
     """
     was_taken = bool(late_minor(instruction)) or instruction.result not in _UNSETTLED
-    if was_taken or instruction.amount_minor == 0 or _FINAL.get(operation) is not instruction.state:
+    is_moneyless = instruction.amount_minor == 0 or instruction.ask not in TAKES | GIVES_BACK
+    if was_taken or is_moneyless or _FINAL.get(operation) is not instruction.state:
         return None
     said = instruction.amount_minor if isinstance(outcome, Approved) else 0
     held = instruction.amount_minor if instruction.state is InstructionState.SUCCESS else 0
@@ -89,5 +90,5 @@ def late_of(*, ask: Ask, state: str, result: str, amount_minor: int, settled_min
 
 
 def signed(ask: Ask, amount_minor: int) -> int:
-    """Return an amount as the bank moves it: it pays us for a purchase, we pay for a void or refund."""
-    return amount_minor if ask is Ask.PAY else -amount_minor
+    """Return an amount as the bank moves it: it pays us for a sale, we pay for a void or refund."""
+    return amount_minor if ask in TAKES else -amount_minor

@@ -1,9 +1,9 @@
 """Picking up what was committed and not concluded: after a crash, after a budget, after a bank's silence.
 
-Four timers: `clearing.recover` finds requests whose road broke; `clearing.ask` asks about refunds that stay unknown;
+Five timers: `clearing.recover` finds requests whose road broke; `clearing.ask` asks about refunds that stay unknown;
 `clearing.reverse` is the lane that tells banks what was undone; `clearing.withdraw` undoes an approval that was durable
-too late to be told. An instruction found `sending` is unknown: asked for,
-never sent again, unless the channel drops repeats by number. What no lane can settle in its time goes to a person.
+too late to be told; `clearing.expire_hold` ends pre-authorisations. An instruction found `sending` is unknown: asked
+for, never sent again, unless the channel drops repeats by number. What no lane can settle in its time goes to a person.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from channels.instruction import Approved, Ask, Declined, Instruction, NotFound, NotSent, Outcome, Unknown
 from gateway.clearing import store
-from gateway.clearing.change import ASK, RECOVER, REVERSE, WITHDRAW, disarm
+from gateway.clearing.change import ASK, EXPIRE_HOLD, RECOVER, REVERSE, WITHDRAW, disarm
 from gateway.clearing.conclusion import Case, Conclusions
 from gateway.clearing.dispatch import Dispatcher
 from gateway.clearing.model import Communication, InstructionEvent, InstructionRecord, InstructionState, advance
@@ -30,10 +30,11 @@ from gateway.tasks import Outcome as Verdict
 
 _OPEN_LANE = (InstructionState.ROUTED, InstructionState.SENT, InstructionState.UNKNOWN)
 _SOON = timedelta(seconds=2)
+_MAY_STAND_AGAIN_DAYS = 3
 
 
 class Recovery:
-    """The handlers of the four timers. `is_under_way` tells whether this process still carries a request."""
+    """The handlers of the five timers. `is_under_way` tells whether this process still carries a request."""
 
     def __init__(
         self,
@@ -56,7 +57,13 @@ class Recovery:
 
     def handlers(self) -> Mapping[str, Handler]:
         """The handlers by kind of timer."""
-        return {RECOVER: self.recover, ASK: self.ask, REVERSE: self.reverse, WITHDRAW: self.withdraw}
+        return {
+            RECOVER: self.recover,
+            ASK: self.ask,
+            REVERSE: self.reverse,
+            WITHDRAW: self.withdraw,
+            EXPIRE_HOLD: self.expire_hold,
+        }
 
     async def recover(self, timer: Timer) -> Verdict:
         """Take up a request that should have come to its end by itself.
@@ -102,6 +109,16 @@ class Recovery:
         told_at = None if case is None else case.operation.answer_by
         is_done = await self._conclusions.withdraw(timer.subject, told_at=told_at, who="clearing:recovery")
         return Finished() if is_done else Again(_SOON)
+
+    async def expire_hold(self, timer: Timer) -> Verdict:
+        """End a pre-authorisation that was not completed in its time; one that was may still stand again for a day."""
+        if not await self._conclusions.expire_hold(timer.subject):
+            return Again(_SOON)
+        case = await self._conclusions.case(timer.subject)
+        if case is None or case.operation.state is not OperationState.COMPLETED:
+            return Finished()
+        age = (self._clock.now() - case.operation.occurred_at).days
+        return Again(timedelta(days=1)) if age < self._settings.hold_days + _MAY_STAND_AGAIN_DAYS else Finished()
 
     async def reverse(self, timer: Timer) -> Verdict:
         """Tell the bank that something is undone, until it has answered."""

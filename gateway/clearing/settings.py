@@ -13,7 +13,8 @@ class RoadSettings:
     `close_before_s` before the door's budget ends, so that what is told is durable when it is told. A write to the
     books may take `write_within_s`: an approval later than that before the budget's end is guarded by a timer until it
     is told. Recovery looks at a request `recover_after_s` after its budget. `poll_s` is how often the books are looked
-    at for a request that another process carries. A reference is remembered for `reference_kept_days`.
+    at for a request that another process carries. A reference is remembered for `reference_kept_days`. A
+    pre-authorisation is held for `hold_days` and completed up to `completion_most_percent` of its amount.
     """
 
     bank_within_s: float = 10.0
@@ -28,3 +29,5 @@ class RoadSettings:
     lane_expires_s: float = 7 * 86_400.0
     poll_s: float = 0.1
     reference_kept_days: int = 400
+    hold_days: int = 30
+    completion_most_percent: int = 115

@@ -157,12 +157,18 @@ async def instructions_of(pool: Database, owner: UUID) -> list[InstructionRecord
     return [from_row(dict(row)) for row in rows]
 
 
-async def is_guarded(pool: Database, operation: UUID) -> bool:
-    """Tell whether an approval is still to be told, or else withdrawn: nobody else may be told of it meanwhile."""
-    guarded: bool = await pool.fetchval(
-        "SELECT EXISTS (SELECT FROM timer WHERE kind = 'clearing.withdraw' AND subject = $1)", operation
+async def stands(pool: Database, operation: UUID) -> bool:
+    """Tell whether an approval is one for good: a guarded one is still to be told, or else withdrawn.
+
+    One statement, as the guard ends together with what it guards.
+    """
+    found: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM operation o WHERE o.id = $1"
+        " AND o.state IN ('approved', 'held', 'completed', 'released', 'expired') AND NOT EXISTS"
+        " (SELECT FROM timer t WHERE t.kind = 'clearing.withdraw' AND t.subject = o.id))",
+        operation,
     )
-    return guarded
+    return found
 
 
 async def lanes(pool: Database) -> list[LaneFigure]:

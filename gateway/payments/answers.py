@@ -82,7 +82,11 @@ def _standing(operation: Operation) -> tuple[Reason, str]:
             return Reason(operation.reason), "declined"
         case OperationState.REVERSING | OperationState.REVERSED:
             return Reason.WRONG_STATE, "reversed"
-        case OperationState.APPROVED:
+        case OperationState.COMPLETED:
+            return Reason.DONE, "completed"
+        case OperationState.RELEASED | OperationState.EXPIRED:
+            return Reason.WRONG_STATE, "voided"
+        case OperationState.APPROVED | OperationState.HELD:
             return _approved_standing(operation)
 
 

@@ -14,10 +14,10 @@ from gateway.journal.model import Insert, Move
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import HoldUse, Leg, Release, Transfer
 from gateway.payments.answers import answer_of
-from gateway.payments.counter import taken_from
 from gateway.payments.decision import EXCEPTIONS, TABLE, Asked, Decision, ripening
+from gateway.payments.holds import approved, freed
 from gateway.payments.legs import cost, give_back, sale
-from gateway.payments.operation import Operation, OperationKind, moved
+from gateway.payments.operation import GIVES_BACK, SALES, Operation, OperationKind, moved
 from gateway.payments.states import OperationEvent, advance
 
 
@@ -25,33 +25,43 @@ def approve(
     operation: Operation,
     *,
     original: Operation | None,
+    hold: Operation | None = None,
     outcome: Approved,
     transfers: tuple[UUID, UUID],
     at: datetime,
     ripens_at_once: bool,
 ) -> Decision:
     """The bank did it: post it. `transfers` are the ids of the money's and of the cost's transfer."""
-    grows = operation.kind is OperationKind.PURCHASE and not ripens_at_once
+    grows = operation.kind in SALES and not ripens_at_once
     unripe = max(operation.net_minor, 0) if grows else 0
-    to: dict[str, object] = {
-        "state": advance(operation.state, OperationEvent.APPROVE),
+    postings = _postings(operation, outcome, transfers, at)
+    return _decision(
+        operation,
+        _approved(operation, outcome, transfers[0] if postings else None, at) | _rest(operation, unripe),
+        why=f"{operation.kind} approved by the bank",
+        others=approved(operation, original, hold),
+        postings=postings,
+        unripe=unripe,
+    )
+
+
+def _approved(operation: Operation, outcome: Approved, transfer: UUID | None, at: datetime) -> dict[str, object]:
+    is_hold = operation.kind is OperationKind.PREAUTHORISATION
+    return {
+        "state": advance(operation.state, OperationEvent.HOLD if is_hold else OperationEvent.APPROVE),
         "told": operation.told or Reason.DONE,
         "approval_code": outcome.approval_code,
         "settled_on": outcome.value_on,
-        "transfer_id": transfers[0],
+        "transfer_id": transfer,
         "answered_at": _answered_at(operation, at),
     }
-    if operation.kind is OperationKind.PURCHASE:
-        to |= {"rest_minor": operation.amount_minor, "unripe_minor": unripe}
-    freed = () if original is None else (_freed(original, taken_from(original, operation, 1)),)
-    return _decision(
-        operation,
-        to,
-        why=f"{operation.kind} approved by the bank",
-        others=freed,
-        postings=_postings(operation, outcome, transfers, at),
-        unripe=unripe,
-    )
+
+
+def _rest(operation: Operation, unripe_minor: int) -> dict[str, object]:
+    """What an approved sale or hold has left to give back or to take."""
+    if operation.kind in SALES:
+        return {"rest_minor": operation.amount_minor, "unripe_minor": unripe_minor}
+    return {"rest_minor": operation.amount_minor} if operation.kind is OperationKind.PREAUTHORISATION else {}
 
 
 def decline(
@@ -95,6 +105,12 @@ def undone(operation: Operation, *, original: Operation | None, at: datetime) ->
     return _let_go(operation, to, original=original, at=at, why=f"{operation.kind} undone at the bank")
 
 
+def expire(hold: Operation) -> Decision:
+    """The time of a pre-authorisation has run out: its bank lets it go, and it can no longer be completed."""
+    to: dict[str, object] = {"state": advance(hold.state, OperationEvent.EXPIRE), "rest_minor": 0}
+    return _decision(hold, to, why="the pre-authorisation has expired")
+
+
 def question(
     operation: Operation, *, id_: UUID, kind: str, detail: str, instruction: UUID | None, at: datetime
 ) -> Decision:
@@ -128,7 +144,7 @@ def _let_go(
     operation: Operation, to: Mapping[str, object], *, original: Operation | None, at: datetime, why: str
 ) -> Decision:
     """End an operation; what it still holds of the merchant's money and of its original is free again."""
-    holds = not operation.is_posted and operation.kind is not OperationKind.PURCHASE
+    holds = not operation.is_posted and operation.kind not in SALES
     release = Release(
         hold=operation.hold_id or operation.id, kind=f"{operation.kind}_released", subject=operation.id, occurred_at=at
     )
@@ -136,14 +152,10 @@ def _let_go(
         operation,
         to,
         why=why,
-        others=() if original is None else (_freed(original, {}),),
+        others=() if original is None else (freed(original, {}),),
         postings=(release,) if holds and operation.hold_id is not None else (),
         unripe=-operation.unripe_minor if holds else 0,
     )
-
-
-def _freed(original: Operation, to: Mapping[str, object]) -> Move:
-    return Move(TABLE, original.id, original.version, {**to, "counter_id": None})
 
 
 def _decision(
@@ -172,7 +184,9 @@ def _decision(
 def _postings(
     operation: Operation, outcome: Approved, transfers: tuple[UUID, UUID], at: datetime
 ) -> tuple[Transfer, ...]:
-    is_sale = operation.kind is OperationKind.PURCHASE
+    is_sale = operation.kind in SALES
+    if not is_sale and operation.kind not in GIVES_BACK:
+        return ()
     uses = () if operation.hold_id is None else (HoldUse(operation.hold_id, operation.net_minor),)
 
     def transfer(id_: UUID, kind: str, legs: tuple[Leg, ...], uses: tuple[HoldUse, ...]) -> Transfer:

@@ -6,7 +6,7 @@ where the merchant's balance does not cover it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from gateway.journal.model import Insert, Move
 from gateway.kernel.money import Money, reversed_part
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import Hold
-from gateway.payments.decision import TABLE, Awaits, Decision, Minted, Request, reference_key, ripening
+from gateway.payments.decision import TABLE, Awaits, Decision, Minted, Request, keys_of, ripening
 from gateway.payments.legs import merchant_account
 from gateway.payments.model import OperationState
 from gateway.payments.opening import begin
@@ -24,14 +24,22 @@ from gateway.payments.operation import FeeShare, Operation, OperationKind, Stand
 from gateway.payments.purchase import ask_for
 from gateway.payments.states import OperationEvent, advance
 
-_ASKS = {OperationKind.VOID: Ask.VOID, OperationKind.REFUND: Ask.REFUND}
+_ASKS = {OperationKind.VOID: Ask.VOID, OperationKind.COMPLETION_VOID: Ask.VOID, OperationKind.REFUND: Ask.REFUND}
 
 
-def what_forbids(request: Request, original: Operation) -> Reason | None:
-    """Return why nothing may be taken back from this original, None where it may once no other counter is open."""
-    if original.kind is not OperationKind.PURCHASE or original.merchant_id != request.payee.id:
+def what_forbids(
+    request: Request,
+    original: Operation,
+    kinds: Collection[OperationKind],
+    state: OperationState = OperationState.APPROVED,
+) -> Reason | None:
+    """Return why nothing may be done to this original, None where it may once no other counter is open.
+
+    It must be of one of `kinds` and stand in `state`.
+    """
+    if original.kind not in kinds or original.merchant_id != request.payee.id:
         return Reason.ORIGINAL_NOT_FOUND
-    if original.state is not OperationState.APPROVED or original.voided:
+    if original.state is not state or original.voided:
         return Reason.WRONG_STATE
     if _is_other_card(request, original):
         return Reason.BAD_CARD
@@ -64,7 +72,7 @@ def counter(
     return Decision(
         operation=operation,
         why=f"{kind} accepted, the bank is asked",
-        keys=(reference_key(request, operation.id),),
+        keys=keys_of(request, operation.id),
         records=(
             Insert(TABLE, row_of(operation)),
             Move(TABLE, original.id, original.version, marked),
@@ -77,7 +85,7 @@ def counter(
                 request,
                 minted,
                 _ASKS[kind],
-                channel=_channel_of(original),
+                channel=channel_of(original),
                 amount=Money(amount_minor, original.unit),
                 routing="the channel of the original",
             ),
@@ -87,9 +95,10 @@ def counter(
     )
 
 
-def _channel_of(original: Operation) -> UUID:
+def channel_of(original: Operation) -> UUID:
+    """The channel of an approved operation."""
     if original.channel_id is None:
-        raise ValueError("an approved purchase has a channel")
+        raise ValueError("what was approved has a channel")
     return original.channel_id
 
 
@@ -168,5 +177,5 @@ def taken_from(original: Operation, operation: Operation, sign: int) -> Mapping[
         "reversed_minor": original.reversed_minor + sign * operation.amount_minor,
         "fee_shares": shown(back),
         "cost_back_minor": original.cost_back_minor + sign * operation.cost_minor,
-        "voided": operation.kind is OperationKind.VOID and sign > 0,
+        "voided": operation.kind is not OperationKind.REFUND and sign > 0,
     }

@@ -27,13 +27,15 @@ UNRIPE = "unripe"
 class Payee:
     """The merchant a request is for, in the state it stands in: only an `open` one is paid.
 
-    `ripens_at_once`: what it gets may be withdrawn straight away.
+    `ripens_at_once`: what it gets may be withdrawn straight away; `ripens_with_batch`: once the terminal's batch is
+    settled.
     """
 
     id: UUID
     number: str
     state: str
     ripens_at_once: bool
+    ripens_with_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +114,8 @@ class Asked:
 class Decision:
     """What is to be made durable, and what then; `operation` is the record as it will stand.
 
-    `original` is the purchase that a void or refund marks, as it will stand. `answer` is given where nothing more is to
-    be waited for. `fact` marks what has happened in the world.
+    `original` is what a void, refund or completion marks, as it will stand, `hold` the one under a completion that is
+    voided. `answer` is given where nothing more is to be waited for. `fact` marks what has happened in the world.
     """
 
     operation: Operation
@@ -124,6 +126,7 @@ class Decision:
     counts: tuple[Count, ...] = ()
     events: tuple[Event, ...] = ()
     original: Operation | None = None
+    hold: Operation | None = None
     asked: Asked | None = None
     answer: AcquiringAnswer | None = None
     fact: bool = False
@@ -147,6 +150,12 @@ class Awaits:
     original: UUID
     counter: UUID
     otherwise: Reason = Reason.BUSY
+
+
+def keys_of(request: Request, subject: UUID) -> tuple[Key, ...]:
+    """The reference of a request and its door's own keys; the reference comes first, as it decides."""
+    more = () if request.record.keys is None else request.record.keys(subject)
+    return (reference_key(request, subject), *more)
 
 
 def reference_key(request: Request, subject: UUID) -> Key:

@@ -5,13 +5,17 @@ Secrets (card number, track, PIN block, ICC data) are in memory only and never s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from channels.instruction import Balance
+from gateway.journal.model import Key
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
+from gateway.keys.port import MacKey
 
 
 class Source(StrEnum):
@@ -37,6 +41,9 @@ class Transaction(StrEnum):
     PREAUTHORISATION_VOID = "preauthorisation_void"
     COMPLETION = "completion"
     COMPLETION_VOID = "completion_void"
+    SETTLEMENT = "settlement"
+    UPLOAD = "upload"
+    UPLOAD_END = "upload_end"
 
 
 class OperationState(StrEnum):
@@ -49,6 +56,22 @@ class OperationState(StrEnum):
     UNKNOWN = "unknown"
     REVERSING = "reversing"
     REVERSED = "reversed"
+    HELD = "held"
+    COMPLETED = "completed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+# The bank has said yes and nothing has undone it; the last four are a pre-authorisation's.
+STANDING = frozenset(
+    {
+        OperationState.APPROVED,
+        OperationState.HELD,
+        OperationState.COMPLETED,
+        OperationState.RELEASED,
+        OperationState.EXPIRED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +97,80 @@ class Original:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardData:
-    """The card as the reader sent it."""
+    """The card as the reader sent it; its PIN block (ISO 9564 format 0) is under `pin_key`."""
 
     pan: str = field(repr=False)
     expiry: str | None = field(default=None, repr=False)
     sequence: str | None = None
     pin_block: bytes | None = field(default=None, repr=False)
+    pin_key: MacKey | None = field(default=None, repr=False)
     icc: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Total and count of a batch's debits or credits, in minor units."""
+
+    amount_minor: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a batch comes to: debits are sales, credits what was given back; cards of the scheme at home and abroad."""
+
+    debits: Side = Side()
+    credits: Side = Side()
+    foreign_debits: Side = Side()
+    foreign_credits: Side = Side()
+
+    @property
+    def domestic(self) -> tuple[Side, Side]:
+        """The half of cards at home."""
+        return (self.debits, self.credits)
+
+    @property
+    def foreign(self) -> tuple[Side, Side]:
+        """The half of cards abroad."""
+        return (self.foreign_debits, self.foreign_credits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One transaction as a terminal uploads it: `trace` is its field 11; the card is kept as a mask only."""
+
+    trace: str
+    amount_minor: int
+    card_mask: str = ""
+    is_foreign: bool = False
+    is_refund: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """What belongs to the settlement of a batch: the terminal's totals, items it uploads.
+
+    `count` is how many items it says it uploaded, `end_code` with which code (60.3) it said so.
+    """
+
+    totals: Totals | None = None
+    items: tuple[Item, ...] = ()
+    count: int | None = None
+    end_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a terminal is told of its batch: our totals, and for each half whether it has the same."""
+
+    totals: Totals
+    domestic_balanced: bool
+    foreign_balanced: bool
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether both halves agree."""
+        return self.domestic_balanced and self.foreign_balanced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +179,8 @@ class AcquiringRecord:
 
     `content` is what a repeat must have in common with the first (`docs/terminal-protocol.md` "Reference"), as
     text pairs, the card number left out: it enters the digest by fingerprint. `answer_by` is the monotonic second at
-    which the door's budget ends. `repeat` is True for xx1 messages.
+    which the door's budget ends. `repeat` is True for xx1 messages. `keys` gives a door's
+    own idempotency keys beside the reference, once the id of the record is known that a repeat is answered from.
     """
 
     source: Source
@@ -105,6 +196,8 @@ class AcquiringRecord:
     original: Original | None = None
     reversal_reason: str = ""
     repeat: bool = False
+    settling: Settling | None = None
+    keys: Callable[[UUID], tuple[Key, ...]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +219,5 @@ class AcquiringAnswer:
     standing: str = ""
     replayed: bool = False
     answered_at: datetime | None = None
+    balances: tuple[Balance, ...] = ()
+    settled: Settled | None = None

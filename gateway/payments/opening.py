@@ -8,7 +8,7 @@ from gateway.journal.model import Insert
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
 from gateway.payments.answers import answer_of
-from gateway.payments.decision import TABLE, Decision, Minted, Request, reference_key
+from gateway.payments.decision import TABLE, Decision, Minted, Request, keys_of
 from gateway.payments.model import OperationState
 from gateway.payments.operation import KeptCard, Operation, OperationKind, row_of
 from gateway.payments.states import OperationEvent, advance
@@ -81,7 +81,7 @@ def declined_at_once(request: Request, minted: Minted, kind: OperationKind, reas
     return Decision(
         operation=operation,
         why=f"{kind} refused: {reason}",
-        keys=(reference_key(request, operation.id),),
+        keys=keys_of(request, operation.id),
         records=(Insert(TABLE, row_of(operation)),),
         answer=answer_of(operation),
     )

@@ -1,4 +1,4 @@
-"""An operation as it stands in the books: one purchase, void, refund or reversal."""
+"""An operation as it stands in the books: one sale, hold, void, refund or reversal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ class OperationKind(StrEnum):
     VOID = "void"
     REFUND = "refund"
     REVERSAL = "reversal"
+    PREAUTHORISATION = "preauthorisation"
+    PREAUTHORISATION_VOID = "preauthorisation_void"
+    COMPLETION = "completion"
+    COMPLETION_VOID = "completion_void"
+
+
+# What posts money: sales take it, the others give it back. Holds and their voids post nothing here.
+SALES = frozenset({OperationKind.PURCHASE, OperationKind.COMPLETION})
+GIVES_BACK = frozenset({OperationKind.VOID, OperationKind.COMPLETION_VOID, OperationKind.REFUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +56,10 @@ class KeptCard:
 class Operation:
     """One record; amounts in minor units of `unit`.
 
-    A purchase has what is left of it (`rest_minor`), what went back (`reversed_minor`) and at most one open
-    counter-operation. A void or refund has the fee and cost that go back with it. `told` is the reason the first
-    answer was given with, empty while there was none. `transfer_id` is set where money was posted.
+    A sale has what is left of it (`rest_minor`), what went back (`reversed_minor`) and at most one open
+    counter-operation; so has a hold, whose completion or void is one. A void or refund has the fee and cost that go
+    back with it. `told` is the reason the first answer was given with, empty while there was none. `transfer_id` is set
+    where money was posted.
     """
 
     id: UUID

@@ -10,7 +10,7 @@ from gateway.fees.model import Quote, Taken
 from gateway.journal.model import Insert
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
-from gateway.payments.decision import TABLE, Asked, Decision, Minted, Request, Unused, reference_key
+from gateway.payments.decision import TABLE, Asked, Decision, Minted, Request, Unused, keys_of
 from gateway.payments.model import OperationState
 from gateway.payments.opening import begin, declined_at_once, what_refuses
 from gateway.payments.operation import FeeShare, OperationKind, row_of
@@ -28,7 +28,7 @@ def decide(
 
     `choice` is the channel that routing found, None where none is open; `fee` is the merchant's, `cost` the channel's.
     """
-    amount, reason = request.record.amount, _refusal(request)
+    amount, reason = request.record.amount, what_refuses_payment(request)
     if reason is None and (request.card is None or request.record.card is None):
         return Unused(Reason.BAD_CARD)
     if reason is not None or amount is None:
@@ -38,7 +38,8 @@ def decide(
     return _sent(request, minted, amount=amount, choice=choice, fee=fee, cost=cost)
 
 
-def _refusal(request: Request) -> Reason | None:
+def what_refuses_payment(request: Request) -> Reason | None:
+    """Return why a card may not be charged, whatever its bank says: its amount, how it was read, its merchant."""
     amount = request.record.amount
     if request.record.entry_mode.startswith(QR_CODE):
         return Reason.NOT_SUPPORTED
@@ -68,7 +69,7 @@ def _sent(
     return Decision(
         operation=operation,
         why="purchase accepted, the bank is asked",
-        keys=(reference_key(request, operation.id),),
+        keys=keys_of(request, operation.id),
         records=(Insert(TABLE, row_of(operation)),),
         asked=asked,
     )

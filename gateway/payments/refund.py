@@ -6,7 +6,7 @@ from gateway.kernel.reasons import Reason
 from gateway.payments.counter import counter, what_forbids
 from gateway.payments.decision import Awaits, Decision, Minted, Request
 from gateway.payments.opening import declined_at_once, what_refuses
-from gateway.payments.operation import OperationKind, Standing
+from gateway.payments.operation import SALES, OperationKind, Standing
 
 
 def decide(request: Request, *, minted: Minted, standing: Standing | None) -> Decision | Awaits:
@@ -28,7 +28,7 @@ def _refusal(request: Request, standing: Standing | None) -> Reason | None:
     if standing is None:
         return Reason.ORIGINAL_NOT_FOUND
     original = standing.operation
-    forbidden = what_forbids(request, original)
+    forbidden = what_forbids(request, original, SALES)
     if forbidden is not None:
         return forbidden
     if amount.unit != original.unit or amount.minor > original.rest_minor:

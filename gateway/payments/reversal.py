@@ -15,12 +15,12 @@ from gateway.journal.model import Insert, Key, Move
 from gateway.kernel.reasons import Reason
 from gateway.ledger.model import Leg, Transfer
 from gateway.payments.answers import answer_of
-from gateway.payments.counter import taken_from
-from gateway.payments.decision import TABLE, Asked, Decision, Minted, Request, key_name, reference_key, ripening
+from gateway.payments.decision import TABLE, Asked, Decision, Minted, Request, key_name, keys_of, ripening
+from gateway.payments.holds import can_be_undone, undone
 from gateway.payments.legs import cost, give_back_undone, sale_undone
 from gateway.payments.model import OperationState
 from gateway.payments.opening import begin, declined_at_once
-from gateway.payments.operation import Operation, OperationKind, Standing, moved, row_of
+from gateway.payments.operation import SALES, Operation, OperationKind, Standing, moved, row_of
 from gateway.payments.states import OperationEvent, advance
 
 REVERSIBLE_CLASSES = ("020", "010")
@@ -30,7 +30,7 @@ _BAR = b"barred by a reversal that came first"
 def bar(request: Request, *, minted: Minted) -> Decision:
     """Answer a reversal whose original never arrived, and bar that reference for good."""
     refused = declined_at_once(request, minted, OperationKind.REVERSAL, Reason.ORIGINAL_NOT_FOUND)
-    reference, own = request.record.reference, reference_key(request, minted.operation)
+    reference, own = request.record.reference, keys_of(request, minted.operation)
     bars = tuple(
         Key(
             scope=request.scope,
@@ -42,19 +42,29 @@ def bar(request: Request, *, minted: Minted) -> Decision:
         )
         for message_class in REVERSIBLE_CLASSES
     )
-    return replace(refused, keys=(own, *bars), why="reversal came before its original, which is barred", fact=True)
+    return replace(refused, keys=(*own, *bars), why="reversal came before its original, which is barred", fact=True)
 
 
-def decide(request: Request, *, minted: Minted, standing: Standing, parent: Operation | None) -> Decision:
-    """Decide the reversal of an original that is no longer under way; `parent` is what a void original voids."""
+def decide(
+    request: Request,
+    *,
+    minted: Minted,
+    standing: Standing,
+    parent: Operation | None,
+    hold: Operation | None = None,
+) -> Decision:
+    """Decide the reversal of an original that is no longer under way.
+
+    `parent` is what a void voids or a completion completes, `hold` the one under a completion that was voided.
+    """
     original = standing.operation
     if _is_other(request, original):
         return declined_at_once(request, minted, OperationKind.REVERSAL, Reason.AMOUNT_EXCEEDS_ORIGINAL)
     match original.state:
         case OperationState.DECLINED | OperationState.REVERSING | OperationState.REVERSED:
             return _accepted(request, minted, original, why="nothing is left to undo")
-        case OperationState.APPROVED if can_be_undone(original, parent):
-            return _undo(request, minted, standing, parent)
+        case OperationState.APPROVED | OperationState.HELD if can_be_undone(original, parent, hold):
+            return _undo(request, minted, standing, parent, hold)
         case _:
             return declined_at_once(request, minted, OperationKind.REVERSAL, Reason.WRONG_STATE)
 
@@ -62,18 +72,6 @@ def decide(request: Request, *, minted: Minted, standing: Standing, parent: Oper
 def _is_other(request: Request, original: Operation) -> bool:
     amount = request.record.amount
     return amount is not None and amount.minor > 0 and amount != original.amount
-
-
-def can_be_undone(original: Operation, parent: Operation | None) -> bool:
-    """Tell whether an approved sale or void may still be reversed; `parent` is what a void voids."""
-    if original.kind is OperationKind.PURCHASE:
-        return not original.voided and original.reversed_minor == 0 and original.counter_id is None
-    return (
-        original.kind is OperationKind.VOID
-        and parent is not None
-        and parent.state is OperationState.APPROVED
-        and parent.counter_id is None
-    )
 
 
 def _accepted(request: Request, minted: Minted, original: Operation, *, why: str) -> Decision:
@@ -91,18 +89,20 @@ def _accepted(request: Request, minted: Minted, original: Operation, *, why: str
     return Decision(
         operation=operation,
         why=f"reversal accepted: {why}",
-        keys=(reference_key(request, operation.id),),
+        keys=keys_of(request, operation.id),
         records=(Insert(TABLE, row_of(operation)),),
         answer=answer_of(operation),
         fact=True,
     )
 
 
-def _undo(request: Request, minted: Minted, standing: Standing, parent: Operation | None) -> Decision:
+def _undo(
+    request: Request, minted: Minted, standing: Standing, parent: Operation | None, hold: Operation | None
+) -> Decision:
     original = standing.operation
     accepted = _accepted(request, minted, original, why=f"the {original.kind} is undone")
     told, answered_at = original.told, original.answered_at
-    undoes = withdraw(standing, parent, minted=minted, told=told, answered_at=answered_at, at=request.at)
+    undoes = withdraw(standing, parent, hold, minted=minted, told=told, answered_at=answered_at, at=request.at)
     return replace(
         undoes,
         operation=accepted.operation,
@@ -116,6 +116,7 @@ def _undo(request: Request, minted: Minted, standing: Standing, parent: Operatio
 def withdraw(
     standing: Standing,
     parent: Operation | None,
+    hold: Operation | None = None,
     *,
     minted: Minted,
     told: str,
@@ -129,15 +130,10 @@ def withdraw(
     """
     original = standing.operation
     to = {"state": advance(original.state, OperationEvent.REVERSE), "told": told, "answered_at": answered_at}
-    moves = [Move(TABLE, original.id, original.version, to)]
-    if parent is not None:
-        # The sale stands again, but nothing else may be done to it until the bank has undone the void.
-        parent_to = {**taken_from(parent, original, -1), "counter_id": original.id}
-        moves.append(Move(TABLE, parent.id, parent.version, parent_to))
     return Decision(
         operation=moved(original, to),
         why=f"the {original.kind} is undone",
-        records=tuple(moves),
+        records=(Move(TABLE, original.id, original.version, to), *undone(original, parent, hold)),
         postings=mirror(original, minted, at),
         counts=ripening(original.merchant_id, _unripe(standing)),
         asked=undoing(original, minted),
@@ -154,7 +150,9 @@ def _unripe(standing: Standing) -> int:
 
 def mirror(original: Operation, minted: Minted, at: datetime) -> tuple[Transfer, ...]:
     """The postings that undo a posted sale or void: facts, taken even where the merchant has too little."""
-    is_sale = original.kind is OperationKind.PURCHASE
+    if not original.is_posted:
+        return ()
+    is_sale = original.kind in SALES
     legs = sale_undone(original) if is_sale else give_back_undone(original)
     costs = cost(original, -1 if is_sale else 1)
 

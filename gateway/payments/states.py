@@ -21,17 +21,33 @@ class OperationEvent(StrEnum):
     LEAVE_OPEN = "leave open"
     REVERSE = "reverse"
     UNDO = "undo"
+    HOLD = "hold"
+    COMPLETE = "complete"
+    RELEASE = "release"
+    REOPEN = "reopen"
+    EXPIRE = "expire"
 
 
 E = OperationEvent
 
 MOVES: Mapping[S, Mapping[OperationEvent, S]] = {
     S.CREATED: {E.SEND: S.SENT, E.APPROVE: S.APPROVED, E.DECLINE: S.DECLINED},
-    S.SENT: {E.APPROVE: S.APPROVED, E.DECLINE: S.DECLINED, E.GIVE_UP: S.REVERSING, E.LEAVE_OPEN: S.UNKNOWN},
+    S.SENT: {
+        E.APPROVE: S.APPROVED,
+        E.HOLD: S.HELD,
+        E.DECLINE: S.DECLINED,
+        E.GIVE_UP: S.REVERSING,
+        E.LEAVE_OPEN: S.UNKNOWN,
+    },
     S.UNKNOWN: {E.APPROVE: S.APPROVED, E.DECLINE: S.DECLINED},
     S.APPROVED: {E.REVERSE: S.REVERSING},
     # A late approval changes nothing: what was given up is undone, whatever the bank did with it.
     S.REVERSING: {E.APPROVE: S.REVERSING, E.DECLINE: S.DECLINED, E.UNDO: S.REVERSED},
+    # A completion or void that is undone leaves its hold standing.
+    S.HELD: {E.COMPLETE: S.COMPLETED, E.RELEASE: S.RELEASED, E.EXPIRE: S.EXPIRED, E.REVERSE: S.REVERSING},
+    S.COMPLETED: {E.REOPEN: S.HELD},
+    S.RELEASED: {E.REOPEN: S.HELD},
+    S.EXPIRED: {},
     S.DECLINED: {},
     S.REVERSED: {},
 }

@@ -14,7 +14,7 @@ from gateway.journal.model import Table
 from gateway.kernel.postgres.pool import Connection, Database
 from gateway.payments.decision import EXCEPTIONS, TABLE
 from gateway.payments.enquiry import Evidence, Found, found
-from gateway.payments.operation import Operation, Standing, from_row
+from gateway.payments.operation import Operation, OperationKind, Standing, from_row
 
 OPERATION = Table(
     name=TABLE,
@@ -102,6 +102,13 @@ ORDER BY o.id DESC LIMIT 1
 """
 )
 _BY_RRN = _STANDING + "WHERE o.rrn = $1"
+_BY_APPROVAL = (
+    _STANDING
+    + """
+WHERE o.merchant_id = $1 AND o.approval_code = $2 AND o.batch = $3 AND o.trace = $4 AND o.kind = 'preauthorisation'
+ORDER BY o.id DESC LIMIT 1
+"""
+)
 _NOT_BY_REVERSAL = """
 SELECT * FROM operation
 WHERE terminal = $1 AND batch = $2 AND trace = $3 AND kind <> 'reversal'
@@ -113,6 +120,14 @@ async def operation(pool: Database | Connection, id_: UUID) -> Operation | None:
     """Read one operation."""
     row = await pool.fetchrow("SELECT * FROM operation WHERE id = $1", id_)
     return None if row is None else from_row(dict(row))
+
+
+async def under(pool: Database | Connection, of: Operation) -> tuple[Operation | None, Operation | None]:
+    """Read what an operation stands on, and what that one stands on: a completion's hold."""
+    parent = None if of.original_id is None else await operation(pool, of.original_id)
+    if parent is None or parent.kind is not OperationKind.COMPLETION or parent.original_id is None:
+        return parent, None
+    return parent, await operation(pool, parent.original_id)
 
 
 async def standing(pool: Database, id_: UUID) -> Standing | None:
@@ -130,6 +145,13 @@ async def standing_by_reference(
 async def standing_by_rrn(pool: Database, rrn: str) -> Standing | None:
     """Find an operation by the retrieval reference number that we gave."""
     return _standing(await pool.fetchrow(_BY_RRN, rrn))
+
+
+async def hold_by_approval(
+    pool: Database, *, merchant: UUID, approval_code: str, batch: str, trace: str
+) -> Standing | None:
+    """Find a merchant's pre-authorisation by the code its bank gave, with the batch and trace of its terminal."""
+    return _standing(await pool.fetchrow(_BY_APPROVAL, merchant, approval_code, batch, trace))
 
 
 async def by_reference(pool: Database, *, terminal: str, batch: str, trace: str) -> Operation | None:

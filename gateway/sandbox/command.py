@@ -147,6 +147,35 @@ async def _repeat(session: Session, arguments: Sequence[str]) -> Slip:
     return await session.terminal.repeat(session.slip(arguments[0]).request)
 
 
+async def _authorise(session: Session, arguments: Sequence[str]) -> Slip:
+    pan = arguments[1] if len(arguments) > 1 else session.world.pans("approve")[0]
+    return await session.terminal.authorise(_minor(arguments[0]), pan=pan)
+
+
+async def _complete(session: Session, arguments: Sequence[str]) -> Slip:
+    return await session.terminal.complete(session.slip(arguments[0]), _minor(arguments[1]))
+
+
+async def _release(session: Session, arguments: Sequence[str]) -> Slip:
+    return await session.terminal.release(session.slip(arguments[0]))
+
+
+async def _void_completion(session: Session, arguments: Sequence[str]) -> Slip:
+    return await session.terminal.void_completion(session.slip(arguments[0]))
+
+
+async def _balance(session: Session, arguments: Sequence[str]) -> Slip:
+    return await session.terminal.balance(pan=arguments[0] if arguments else session.world.pans("approve")[0])
+
+
+async def _settle(session: Session, _arguments: Sequence[str]) -> Slip:
+    """Settle by the slips that are kept, whatever session they are of; the last message's slip is the verb's."""
+    session.terminal.slips[:0] = session.drawer.slips
+    *earlier, last = await session.terminal.settle()
+    session.drawer.slips += earlier
+    return last
+
+
 async def _echo(session: Session, _arguments: Sequence[str]) -> Slip:
     return await session.terminal.echo()
 
@@ -161,6 +190,12 @@ _VERBS: dict[str, tuple[Verb, int]] = {
     "enquire": (_enquire, 1),
     "repeat": (_repeat, 1),
     "echo": (_echo, 0),
+    "authorise": (_authorise, 1),
+    "complete": (_complete, 2),
+    "release": (_release, 1),
+    "void-completion": (_void_completion, 1),
+    "balance": (_balance, 0),
+    "settle": (_settle, 0),
 }
 
 
@@ -207,6 +242,46 @@ def reverse(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "
 def enquire(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
     """Ask what became of a request."""
     _one(world, terminal, as_json, ["enquire", str(slip)])
+
+
+@terminal_app.command(epilog="Example: tillgate terminal authorise 100.00")
+def authorise(amount: Amount, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+    """Hold an amount on a card."""
+    _one(world, terminal, as_json, ["authorise", amount])
+
+
+@terminal_app.command(epilog="Example: tillgate terminal complete 2 95.00")
+def complete(
+    slip: SlipNumber, amount: Amount, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False
+) -> None:
+    """Complete a pre-authorisation."""
+    _one(world, terminal, as_json, ["complete", str(slip), amount])
+
+
+@terminal_app.command(epilog="Example: tillgate terminal release 2")
+def release(slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+    """Void a pre-authorisation."""
+    _one(world, terminal, as_json, ["release", str(slip)])
+
+
+@terminal_app.command("void-completion", epilog="Example: tillgate terminal void-completion 3")
+def void_completion(
+    slip: SlipNumber, *, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False
+) -> None:
+    """Void a completion."""
+    _one(world, terminal, as_json, ["void-completion", str(slip)])
+
+
+@terminal_app.command(epilog="Example: tillgate terminal balance")
+def balance(*, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+    """Ask what is on a card."""
+    _one(world, terminal, as_json, ["balance"])
+
+
+@terminal_app.command(epilog="Example: tillgate terminal settle")
+def settle(*, world: WorldFile = _WORLD, terminal: Number = "", as_json: Json = False) -> None:
+    """Settle the open batch by the slips that are kept, uploading them where the totals differ."""
+    _one(world, terminal, as_json, ["settle"])
 
 
 @terminal_app.command(epilog="Example: tillgate terminal script lunch.txt")

@@ -14,9 +14,10 @@ from typing import Any
 from gateway.kernel.clock import Clock
 from gateway.sandbox.dialect import BadFrameError, Frame, encode, frame, read_frame, usage
 from gateway.sandbox.security import WorkingKeys, encipher_track, message_code, open_keys, pin_block
-from gateway.sandbox.slips import Request, Slip
+from gateway.sandbox.slips import Batch, Request, Slip
 
-_WITH_CODE = frozenset({"0100", "0200", "0220", "0400"})
+_WITH_CODE = frozenset({"0100", "0200", "0220", "0400", "0500", "0320"})
+_REVERSED = frozenset({"0100", "0200"})
 _REPEATED_IN_A_REVERSAL = ("2", "3", "4", "11", "14", "22", "23", "25", "41", "42", "49", "55", "60", "61")
 _DONE_WITH_A_REVERSAL = frozenset({"00", "12", "25"})
 _PAUSE_SECONDS = 0.2
@@ -144,6 +145,59 @@ class SimulatedTerminal:
         fields |= {"60": usage("25", self.batch), "61": place}
         return await self._transact("refund", fields)
 
+    async def authorise(self, amount: int, *, pan: str, expiry: str = "3012", pin: str = "") -> Slip:
+        """Hold `amount` minor units of a card's money."""
+        fields = self._named({"t": "0100", "3": "030000", "4": f"{amount:012d}", "25": "06", "49": "156"})
+        fields |= self._card(pan=pan, expiry=expiry, pin=pin, track2="")
+        return await self._transact("pre-authorisation", fields | {"60": usage("10", self.batch)})
+
+    async def release(self, hold: Slip) -> Slip:
+        """Void a pre-authorisation."""
+        return await self._transact("release", self._of_a_hold(hold, "0100", "11", "200000", hold.request.amount))
+
+    async def complete(self, hold: Slip, amount: int) -> Slip:
+        """Complete a pre-authorisation, up to 115 per cent of it."""
+        return await self._transact("completion", self._of_a_hold(hold, "0200", "20", "000000", amount))
+
+    async def void_completion(self, completion: Slip) -> Slip:
+        """Void a completion."""
+        fields = self._of_a_hold(completion, "0200", "21", "200000", completion.request.amount)
+        return await self._transact("completion void", fields)
+
+    async def balance(self, *, pan: str, expiry: str = "3012", pin: str = "") -> Slip:
+        """Ask what is on a card; field 54 of the answer says."""
+        fields = self._named({"t": "0200", "3": "310000", "25": "00", "49": "156"})
+        fields |= self._card(pan=pan, expiry=expiry, pin=pin, track2="")
+        return await self._transact("balance", fields | {"60": usage("01", self.batch)})
+
+    async def settle(self, *, wrong_by: int = 0) -> list[Slip]:
+        """Settle the batch with the totals of this terminal's slips; where they differ, upload every one; end it.
+
+        `wrong_by` minor units are added to the debits, so that nothing balances.
+        """
+        await self.settle_pending()
+        book = Batch.of(self.slips, self.batch)
+        told = await self._settling("0500", "201", book.totals(wrong_by), {"49": "156"})
+        if not told.is_approved:
+            return [told]
+        is_balanced = told.answer["48"][30] == "1"
+        pages = [] if is_balanced else book.pages()
+        slips = [told]
+        slips += [await self._settling("0320", "201", page) for page in pages]
+        count = f"{sum(int(page[:2]) for page in pages):04d}"
+        slips.append(await self._settling("0320", "207" if is_balanced else "202", count))
+        return slips
+
+    async def _settling(self, mti: str, code: str, content: str, more: Mapping[str, str] | None = None) -> Slip:
+        own = {"t": mti, "48": content, "60": usage("00", self.batch, code, reader="")}
+        return await self._send("settlement" if mti == "0500" else "upload", self._named(own | dict(more or {})))
+
+    def _of_a_hold(self, original: Slip, mti: str, kind: str, processing: str, amount: int) -> dict[str, str]:
+        fields = self._named({"t": mti, "3": processing, "4": f"{amount:012d}", "22": "012", "25": "06", "49": "156"})
+        place = original.request.batch + original.request.trace + original.date
+        fields |= {"2": original.answer["2"], "38": original.approval, "61": place}
+        return fields | {"60": usage(kind, self.batch)}
+
     async def enquire(self, original: Request) -> Slip:
         """Ask what became of a request; the answer's text is its standing."""
         fields = self._named({"t": "0220", "3": "380000", "25": "00", "49": "156"})
@@ -201,7 +255,7 @@ class SimulatedTerminal:
         try:
             return await self._with_patience(request)
         except (NoAnswerError, BadAnswerError) as error:
-            if fields["t"] == "0200":
+            if fields["t"] in _REVERSED and transaction != "balance":
                 reason = "A0" if isinstance(error, BadAnswerError) else "98"
                 self.pending = self._reversal(request, reason=reason)
             raise

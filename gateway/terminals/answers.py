@@ -11,6 +11,7 @@ from gateway.kernel.ids import Ids
 from gateway.kernel.reasons import ANSWERS, Reason
 from gateway.payments.model import AcquiringAnswer, AcquiringRecord
 from gateway.terminals.card import is_enciphered
+from gateway.terminals.settling import write_balances, write_settled
 from gateway.terminals.transactions import NETWORK, answer_type
 
 DONE = "00"
@@ -61,11 +62,12 @@ class Answers:
         fields[39] = answer.iso39 or ANSWERS[answer.reason].iso39
         if record.card and not is_enciphered(request):
             fields[2] = record.card.pan
-        own: dict[int, str] = {37: answer.rrn, 38: answer.approval_code}
+        own: dict[int, str] = {37: answer.rrn, 38: answer.approval_code, 54: write_balances(answer.balances)}
         if fields[39] == DONE:
-            own |= self._approval(at, record, answer)
-        own[44] = answer.standing or own.get(44) or answer.text or ANSWERS[answer.reason].title
-        own[44] = dialect.fitted(44, own[44])
+            own |= self._approval(at, record, answer) if record.settling is None else _settled(answer)
+        if record.settling is None or fields[39] != DONE:
+            own[44] = answer.standing or own.get(44) or answer.text or ANSWERS[answer.reason].title
+            own[44] = dialect.fitted(44, own[44])
         fields |= {number: value for number, value in own.items() if value and dialect.takes(number, value)}
         return _answer(request, fields)
 
@@ -89,6 +91,11 @@ class Answers:
         fields |= {12: f"{there:%H%M%S}", 13: f"{there:%m%d}", 37: retrieval_reference(self._ids)}
         code = _echoed_code(request)
         return {**fields, 60: code} if code and dialect.takes(60, code) else fields
+
+
+def _settled(answer: AcquiringAnswer) -> dict[int, str]:
+    """What the answer to a settlement has: our totals with the flags, and the half that the scheme's cards are in."""
+    return {} if answer.settled is None else {48: write_settled(answer.settled), 63: _SCHEME}
 
 
 def _answer(request: Message, fields: Mapping[int, str | bytes]) -> Message:

@@ -20,7 +20,7 @@ from gateway.terminals.desk import Desk
 from gateway.terminals.floor import Floor
 from gateway.terminals.meters import Meters
 from gateway.terminals.request import Letter
-from gateway.terminals.samples import Samples
+from gateway.terminals.samples import Refusal, Samples
 from gateway.terminals.settings import Listener
 
 _LOG = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
                 self._take(content)
         except FrameError:
             self._post.meters.garbage("frame")
-            self._post.samples.take(data, why="frame too long", field=0, offset=0, source=self._address)
+            self._post.samples.take(data, self._refusal("frame too long"))
             self._finished = True
             self._close_when_done()
 
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             envelope = open_envelope(self._post.dialect.framing, content)
         except EnvelopeError as fault:
             self._post.meters.garbage("envelope")
-            self._post.samples.take(content, why=str(fault), field=0, offset=0, source=self._address)
+            self._post.samples.take(content, self._refusal(str(fault)))
             return
         letter = self._letter(envelope)
         if self._post.floor.is_full(len(self._tasks)):
@@ -138,6 +138,9 @@ class Connection(asyncio.Protocol):
             self._answer(envelope, self._post.desk.busy(letter))
         else:
             self._begin(envelope, letter)
+
+    def _refusal(self, why: str) -> Refusal:
+        return Refusal(why=why, source=self._address, dialect=self._post.dialect.name)
 
     def _begin(self, envelope: Envelope, letter: Letter) -> None:
         task = asyncio.create_task(self._serve(envelope, letter))

@@ -8,13 +8,13 @@ permission (58).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from channels.iso8583 import CodecError, Message, TypeBatchCode, decode, encode
 from gateway.kernel.clock import Clock
-from gateway.kernel.reasons import Reason
+from gateway.kernel.reasons import ANSWERS, Reason
 from gateway.keys.port import KeyStoreError
 from gateway.payments.model import AcquiringRecord
 from gateway.terminals.answers import DONE, Answers
@@ -24,13 +24,25 @@ from gateway.terminals.ports import Merchant, Terminal, TerminalFacts
 from gateway.terminals.record import acquiring_record, type_batch_code
 from gateway.terminals.request import InadmissibleError, Letter, Request
 from gateway.terminals.road import Road
-from gateway.terminals.samples import Samples
+from gateway.terminals.samples import Refusal, Samples
 from gateway.terminals.sessions import Sessions
-from gateway.terminals.transactions import ALWAYS, CARRIED, NETWORK, SETTLING, WITH_MAC, Row, found, is_request
+from gateway.terminals.transactions import (
+    ALWAYS,
+    ALWAYS_SETTLING,
+    CARRIED,
+    NETWORK,
+    SETTLEMENTS,
+    SETTLING,
+    WITH_MAC,
+    Row,
+    found,
+    is_request,
+)
 from gateway.terminals.watch import MacWatch
 
 _LOG = structlog.get_logger(__name__)
 _SIGN_IN = "080"
+_TERMINAL = 41
 _ECHO, _SIGN_OFF = "301", "002"
 _NETWORK_NAMES = {("082", _ECHO): "echo", ("082", _SIGN_OFF): "sign_off"} | {
     (_SIGN_IN, code): "sign_in" for code in ("001", "003", "004", "005")
@@ -41,10 +53,10 @@ _UNCERTAIN = (Reason.BUSY, Reason.FAULT, Reason.UNREACHABLE)
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A payment that may be carried, and the proof of who asks for it."""
+    """A request that may be carried, and the proof of who asks for it; None where it needs no MAC."""
 
     record: AcquiringRecord
-    proof: Proof
+    proof: Proof | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,9 @@ class Desk:
             self._dropped(letter, "blocked source")
             return None
         reply = await self._reply(request)
+        if reply is None:
+            self._left_unanswered(request)
+            return None
         if blocked and request.message_class != _SIGN_IN and self._watch.blocked(letter.source):
             self._dropped(letter, "blocked source")
             return None
@@ -113,19 +128,28 @@ class Desk:
         if not is_request(message.mti) or self._watch.blocked(letter.source):
             return None
         request = Request(letter, message)
-        return encode(letter.dialect, self._refusal(request, InadmissibleError(Reason.BUSY)).message)
+        reply = self._refusal(request, InadmissibleError(Reason.BUSY))
+        if reply is None:
+            self._left_unanswered(request)
+            return None
+        return encode(letter.dialect, reply.message)
 
-    async def _reply(self, request: Request) -> _Reply:
+    async def _reply(self, request: Request) -> _Reply | None:
         admitted = await self._admission(request)
-        if isinstance(admitted, _Reply):
+        if not isinstance(admitted, _Admitted):
             return admitted
         outcome = await self._road.taken(admitted.record)
+        if outcome is None:
+            return None
         dialect, now = request.letter.dialect, self._clock.now()
         answer = self._answers.payment(dialect, request.message, now, admitted.record, outcome)
         return _Reply(answer, outcome.reason, admitted.proof if answer.text(39) == DONE else None)
 
-    async def _admission(self, request: Request) -> _Admitted | _Reply:
-        """Admit a payment, or answer what is no payment or cannot be admitted. Up to here nothing is recorded."""
+    async def _admission(self, request: Request) -> _Admitted | _Reply | None:
+        """Admit a payment, or answer what is no payment or cannot be admitted. Up to here nothing is recorded.
+
+        None = a repeat that nothing true can be told.
+        """
         left = request.letter.answer_by - self._clock.monotonic()
         if left <= 0:
             return self._refusal(request, InadmissibleError(Reason.BUSY))
@@ -148,15 +172,13 @@ class Desk:
             return await self._network(request, terminal)
         if request.message_class not in WITH_MAC:
             raise InadmissibleError(Reason.NOT_SUPPORTED)
-        if request.message_class in SETTLING:
-            if terminal.settings.get(_SETTLEMENT_MAC, True):
-                await self._proven(request, terminal)
-            raise InadmissibleError(Reason.NOT_SUPPORTED)
-        proof = await self._proven(request, terminal)
+        is_sealed = request.message_class in CARRIED or terminal.settings.get(_SETTLEMENT_MAC, True)
+        proof = await self._proven(request, terminal) if is_sealed else None
         row, code = _row(request)
         record = acquiring_record(request=request, row=row, code=code, terminal=terminal, merchant=merchant)
-        await self._in_open_batch(proof.terminal, code)
-        return _Admitted(record, proof)
+        if request.message_class in CARRIED:
+            await self._in_open_batch(terminal if proof is None else proof.terminal, code)
+        return _Admitted(_with_pin_key(record, proof), proof)
 
     async def _terminal(self, request: Request) -> Terminal:
         number = request.text(41).rstrip()
@@ -183,7 +205,7 @@ class Desk:
         code = type_batch_code(request).network or ""
         own: dict[int, str | bytes] = {}
         if request.message_class == _SIGN_IN:
-            signed_in = await self._sessions.sign_in(terminal, code)
+            signed_in = await self._sessions.sign_in(terminal, code, family=request.letter.dialect.family)
             kind = type_batch_code(request).transaction
             own = {60: kind + signed_in.batch + code, 62: signed_in.keys}
         elif code == _SIGN_OFF:
@@ -218,23 +240,31 @@ class Desk:
             return True
         return request.message_class in WITH_MAC and self._watch.may_check(request.letter.source)
 
-    def _refusal(self, request: Request, refusal: InadmissibleError) -> _Reply:
+    def _refusal(self, request: Request, refusal: InadmissibleError) -> _Reply | None:
+        if _is_unsure(request, refusal.reason):
+            return None
         dialect, now = request.letter.dialect, self._clock.now()
-        reason = _surely(request, refusal.reason)
-        answer = self._answers.refusal(dialect, request.message, now, reason=reason, text=refusal.text)
-        return _Reply(answer, reason)
+        self._samples.count(request.letter.data, _counted(request, refusal))
+        answer = self._answers.refusal(dialect, request.message, now, reason=refusal.reason, text=refusal.text)
+        return _Reply(answer, refusal.reason)
 
     def _unread(self, letter: Letter, fault: CodecError, *, blocked: bool) -> bytes | None:
         self._meters.garbage("message")
-        self._samples.take(letter.data, why=fault.why, field=fault.field, offset=fault.offset, source=letter.source)
-        if blocked or fault.mti is None or fault.bitmap is None or not is_request(fault.mti):
+        self._samples.take(letter.data, _refusal_of(letter, fault, blocked=blocked), offset=fault.offset)
+        if blocked or fault.mti is None or not _is_answered(fault):
             return None
         self._meters.answered("unreadable", Reason.FORMAT, self._clock.monotonic() - letter.arrived)
         return encode(letter.dialect, self._answers.unread(letter.dialect, fault))
 
+    def _left_unanswered(self, request: Request) -> None:
+        """The terminal hears nothing, so it repeats or reverses."""
+        self._meters.unanswered(_name(request), self._clock.monotonic() - request.letter.arrived)
+        _LOG.warning("terminals.left_unanswered", terminal=request.message.text(41), transaction=_name(request))
+
     def _dropped(self, letter: Letter, why: str) -> None:
         self._meters.garbage(why.replace(" ", "_"))
-        self._samples.take(letter.data, why=why, field=0, offset=0, source=letter.source)
+        refusal = Refusal(why=why, source=letter.source, dialect=letter.dialect.name)
+        self._samples.take(letter.data, refusal)
 
     async def _written(self, request: Request, reply: _Reply) -> bytes | None:
         dialect = request.letter.dialect
@@ -247,17 +277,63 @@ class Desk:
             return None
 
 
-def _surely(request: Request, reason: Reason) -> Reason:
-    """Nobody can tell a repeat that nothing was sent before the books have been asked: it is told 98."""
+def _with_pin_key(record: AcquiringRecord, proof: Proof | None) -> AcquiringRecord:
+    """A PIN block is under the PIN key that was handed out with the MAC key of its message."""
+    card = record.card
+    if card is None or card.pin_block is None or proof is None:
+        return record
+    key = proof.pin_key
+    return record if key is None else replace(record, card=replace(card, pin_key=key))
+
+
+def _counted(request: Request, refusal: InadmissibleError) -> Refusal:
+    """Say a refusal for the operators; where its text is a number, that is the field's."""
+    is_number = refusal.text.isascii() and refusal.text.isdecimal()
+    answer = ANSWERS[refusal.reason]
+    return Refusal(
+        why="missing or without meaning" if is_number else refusal.text or answer.title,
+        source=request.letter.source,
+        field=int(refusal.text) if is_number else 0,
+        code=answer.iso39,
+        dialect=request.letter.dialect.name,
+        terminal=request.message.text(_TERMINAL) or "",
+        mti=request.message.mti,
+    )
+
+
+def _is_answered(fault: CodecError) -> bool:
+    """Tell whether enough of a message could be read to answer 30."""
+    return fault.mti is not None and fault.bitmap is not None and is_request(fault.mti)
+
+
+def _refusal_of(letter: Letter, fault: CodecError, *, blocked: bool) -> Refusal:
+    terminal = fault.read.get(_TERMINAL)
+    return Refusal(
+        why=f"{fault.rule}, {fault.why}" if fault.rule else fault.why,
+        source=letter.source,
+        field=fault.field,
+        code=ANSWERS[Reason.FORMAT].iso39 if _is_answered(fault) and not blocked else "",
+        dialect=letter.dialect.name,
+        terminal=terminal if isinstance(terminal, str) else "",
+        mti=fault.mti or "",
+    )
+
+
+def _is_unsure(request: Request, reason: Reason) -> bool:
+    """Before the books have been asked nobody can tell a repeat that nothing was sent, nor that its first is undone."""
     is_repeat = request.message.mti[3] == "1" and request.message_class in CARRIED
-    return Reason.NO_ANSWER if is_repeat and reason in _UNCERTAIN else reason
+    return is_repeat and reason in _UNCERTAIN
 
 
 def _row(request: Request) -> tuple[Row, TypeBatchCode]:
-    for number in ALWAYS:
+    is_settling = request.message_class in SETTLING and request.message.text(3) is None
+    for number in ALWAYS_SETTLING if is_settling else ALWAYS:
         request.text(number)
     code = type_batch_code(request)
-    row = found(request.message_class, request.text(3), request.text(25), code.transaction)
+    if is_settling:
+        row = SETTLEMENTS.get((request.message_class, code.network or "")) if code.transaction == "00" else None
+    else:
+        row = found(request.message_class, request.text(3), request.text(25), code.transaction)
     if row is None:
         raise InadmissibleError(Reason.NOT_SUPPORTED)
     return row, code

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from channels.iso8583 import DIALECTS, Dialect
+from channels.iso8583 import Dialect
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.metrics import Metrics
@@ -44,7 +45,8 @@ class Address:
 class TerminalDoor:
     """Opens the listeners, and closes them without losing an answer.
 
-    `watch` is the list of blocked sources: an operator lifts a block by `watch.lift(address)`.
+    `watch` is the list of blocked sources: an operator lifts a block by `watch.lift(address)`. `samples` counts what
+    was refused, for whoever takes it to the books.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class TerminalDoor:
         self._meters = meters = Meters(metrics)
         self._clock = clock
         self._ids = ids
-        self._samples = Samples(clock=clock)
+        self.samples = Samples(clock=clock)
         self.watch = MacWatch(clock=clock, most=settings.wrong_macs, blocked_s=settings.blocked_s)
         self._road = Road(carry=carry, clock=clock, guard_s=settings.guard_ms / 1000)
         self._floor = Floor(
@@ -77,7 +79,7 @@ class TerminalDoor:
             road=self._road,
             answers=Answers(acquirer=settings.acquirer, ids=ids),
             meters=meters,
-            samples=self._samples,
+            samples=self.samples,
             clock=clock,
         )
         meters.watch_blocked(self.watch.blocked_now)
@@ -109,11 +111,11 @@ class TerminalDoor:
     async def _opened(self, listener: Listener) -> Address:
         post = Post(
             listener=listener,
-            dialect=_dialect(listener.dialect),
+            dialect=_dialect(listener.dialect, self._settings.dialects),
             desk=self._desk,
             floor=self._floor,
             meters=self._meters,
-            samples=self._samples,
+            samples=self.samples,
             clock=self._clock,
             ids=self._ids,
             budget_s=self._settings.answer_within_ms / 1000,
@@ -132,11 +134,11 @@ class TerminalDoor:
         return Address(listener.dialect, str(host), int(port), tls is not None)
 
 
-def _dialect(name: str) -> Dialect:
-    if name not in DIALECTS:
-        message = f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}"
+def _dialect(name: str, known: Mapping[str, Dialect]) -> Dialect:
+    if name not in known:
+        message = f"no dialect is called {name!r}; there are {', '.join(known)}"
         raise ValueError(message)
-    return DIALECTS[name]
+    return known[name]
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

@@ -13,7 +13,6 @@ from gateway.keys.port import KeyBlock, KeyKind, KeyStore, MacScheme
 from gateway.terminals.ports import Terminal, TerminalFacts
 from gateway.terminals.request import InadmissibleError, Request
 
-SCHEMES = {"cups": MacScheme.CUPS, "iso87-ascii": MacScheme.X919}
 _LENGTH = 8
 
 
@@ -23,6 +22,18 @@ class Proof:
 
     terminal: Terminal
     key: KeyBlock
+
+    @property
+    def pin_key(self) -> KeyBlock | None:
+        """The PIN key that was handed out with the MAC key."""
+        terminal = self.terminal
+        pairs = (
+            (terminal.mac_key, terminal.pin_key),
+            (terminal.offered_mac_key, terminal.offered_pin_key),
+            (terminal.previous_mac_key, terminal.previous_pin_key),
+        )
+        text = next((pin for mac, pin in pairs if mac == self.key.text), None)
+        return None if text is None else KeyBlock(KeyKind.PIN, text)
 
 
 class Macs:
@@ -51,14 +62,14 @@ class Macs:
         number = mac_field(dialect, answer)
         bare = Message(answer.mti, {**answer.fields, number: bytes(_LENGTH)})
         covered = mac_input(dialect, encode(dialect, bare))
-        mac = await self._keys.mac(key, SCHEMES[dialect.name], covered)
+        mac = await self._keys.mac(key, MacScheme(dialect.mac), covered)
         return covered + dialect.elements[number].write(mac)
 
     async def _under(self, terminal: Terminal, request: Request) -> Proof | None:
         mac = _mac(request)
         if mac is None:
             return None
-        scheme = SCHEMES[request.letter.dialect.name]
+        scheme = MacScheme(request.letter.dialect.mac)
         covered = mac_input(request.letter.dialect, request.letter.data)
         for text in (terminal.mac_key, terminal.offered_mac_key, terminal.previous_mac_key):
             key = KeyBlock(KeyKind.MAC, text) if text else None

@@ -8,6 +8,7 @@ from gateway.kernel.metrics import Metrics
 from gateway.kernel.reasons import Reason
 
 DOOR = "terminals"
+_UNANSWERED = "unanswered"
 
 
 class Meters:
@@ -27,6 +28,11 @@ class Meters:
     def answered(self, transaction: str, reason: Reason, seconds: float) -> None:
         """One request was answered `seconds` after it arrived."""
         self._requests.labels(DOOR, transaction, reason).inc()
+        self._seconds.labels(DOOR, transaction).observe(seconds)
+
+    def unanswered(self, transaction: str, seconds: float) -> None:
+        """One request was given up without an answer `seconds` after it arrived."""
+        self._requests.labels(DOOR, transaction, _UNANSWERED).inc()
         self._seconds.labels(DOOR, transaction).observe(seconds)
 
     def waited(self, seconds: float) -> None:

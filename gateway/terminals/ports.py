@@ -108,6 +108,9 @@ class Books(Protocol):
 class Carry(Protocol):
     """The one road of a payment (`clearing.carry`)."""
 
-    async def carry(self, record: AcquiringRecord) -> AcquiringAnswer:
-        """Take a request to its end, or to the end of its budget; a decline is an answer, not an exception."""
+    async def carry(self, record: AcquiringRecord) -> AcquiringAnswer | None:
+        """Take a request to its end, or to the end of its budget; a decline is an answer, not an exception.
+
+        None = nothing may be told, as nothing that could be is sure.
+        """
         ...

@@ -8,11 +8,22 @@ from channels.iso8583 import CodecError, Message, OriginalData, TypeBatchCode
 from gateway.kernel.clock import SHANGHAI
 from gateway.kernel.money import CURRENCIES, Money
 from gateway.kernel.reasons import Reason
-from gateway.payments.model import AcquiringRecord, CardData, Original, Reference, Source, Transaction
+from gateway.keys import mask
+from gateway.payments.model import (
+    AcquiringRecord,
+    CardData,
+    Item,
+    Original,
+    Reference,
+    Settling,
+    Source,
+    Transaction,
+)
 from gateway.terminals.card import card
 from gateway.terminals.dates import original_day
 from gateway.terminals.ports import Merchant, Terminal
 from gateway.terminals.request import InadmissibleError, Request, lacking
+from gateway.terminals.settling import read_count, read_items, read_totals
 from gateway.terminals.transactions import Row
 
 # Fields that a repeat must have in common with the first, beside the card number.
@@ -41,6 +52,7 @@ def acquiring_record(
         request.text(number)
     message = request.message
     original = _original(request, row, code)
+    settling = _settling(request, row, code)
     return AcquiringRecord(
         source=Source.TERMINAL,
         transaction=row.transaction,
@@ -49,15 +61,45 @@ def acquiring_record(
         ),
         merchant=merchant.number,
         amount=_amount(message),
-        content=_content(message, code),
+        content=_content(message, code) if settling is None else _content_settling(message, code, settling),
         received_at=request.letter.received_at,
         answer_by=request.letter.answer_by,
-        card=_card(message, row),
+        card=None if settling is not None else _card(message, row),
         entry_mode=message.text(22) or "",
         original=original,
         reversal_reason=request.text(39) if row.transaction is Transaction.REVERSAL else "",
         repeat=message.mti[3] == "1",
+        settling=settling,
     )
+
+
+def _settling(request: Request, row: Row, code: TypeBatchCode) -> Settling | None:
+    match row.transaction:
+        case Transaction.SETTLEMENT:
+            return Settling(totals=read_totals(request.text(48)))
+        case Transaction.UPLOAD if row.processing:
+            return Settling(items=(_refund_item(request),))
+        case Transaction.UPLOAD:
+            return Settling(items=read_items(request.text(48)))
+        case Transaction.UPLOAD_END:
+            return Settling(count=read_count(request.text(48)), end_code=code.network or "")
+        case _:
+            return None
+
+
+def _refund_item(request: Request) -> Item:
+    """A refund is uploaded by itself, under its own trace number."""
+    found = card(request.message)
+    masked = "" if found is None else mask(found.pan)
+    return Item(trace=request.text(11), amount_minor=int(request.text(4)), card_mask=masked, is_refund=True)
+
+
+def _content_settling(message: Message, code: TypeBatchCode, said: Settling) -> tuple[tuple[str, str], ...]:
+    """What a repeat has in common with the first; card numbers are in it as masks only."""
+    items = [f"{each.trace}/{each.amount_minor}/{each.card_mask}/{each.is_foreign}" for each in said.items]
+    totals = "" if said.totals is None else message.text(48) or ""
+    plain = [("48", totals or ",".join(items) or str(said.count)), ("49", message.text(49) or "")]
+    return (*plain, ("60.1", code.transaction), ("60.3", code.network or ""))
 
 
 def _card(message: Message, row: Row) -> CardData | None:

@@ -22,6 +22,8 @@ from gateway.terminals.request import InadmissibleError
 
 _TRIES = 5
 _CHECK_VALUE = 4
+_SETTLED, _OPEN = "settled", "open"
+_LAST_BATCH = 999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Slot:
 
 _PIN, _MAC, _DATA = KeyKind.PIN, KeyKind.MAC, KeyKind.DATA
 
-# By dialect and network management code (60.3).
+# By family of dialects and network management code (60.3).
 LAYOUTS: dict[tuple[str, str], tuple[Slot, ...]] = {
     ("cups", "001"): (Slot(_PIN, 8, 8), Slot(_MAC, 8, 8)),
     ("cups", "003"): (Slot(_PIN, 16, 16), Slot(_MAC, 8, 16)),
@@ -70,9 +72,9 @@ class Sessions:
         self._clock = clock
         self._ids = ids
 
-    async def sign_in(self, terminal: Terminal, code: str) -> SignedIn:
-        """Give a terminal new working keys. Raises InadmissibleError where it cannot have any."""
-        layout = LAYOUTS.get((terminal.dialect, code))
+    async def sign_in(self, terminal: Terminal, code: str, *, family: str) -> SignedIn:
+        """Give a terminal new working keys, laid out as `family` has them. Raises InadmissibleError where it cannot."""
+        layout = LAYOUTS.get((family, code))
         if layout is None:
             raise InadmissibleError(Reason.NOT_SUPPORTED)
         if terminal.tmk is None:
@@ -132,6 +134,7 @@ class Sessions:
             "mac_key": made[KeyKind.MAC].text,
             "pin_key": made[KeyKind.PIN].text,
             **_kept(current),
+            **_next_batch(current),
         }
 
 
@@ -139,6 +142,13 @@ def _kept(current: Terminal) -> dict[str, object]:
     if current.previous_mac_key is None:
         return {"previous_mac_key": current.mac_key, "previous_pin_key": current.pin_key}
     return {"offered_mac_key": current.mac_key, "offered_pin_key": current.pin_key}
+
+
+def _next_batch(current: Terminal) -> dict[str, object]:
+    """A batch that is settled gives way to the next number; a closed one has to be settled first."""
+    if current.batch_state != _SETTLED:
+        return {}
+    return {"batch_no": f"{int(current.batch_no) % _LAST_BATCH + 1:06d}", "batch_state": _OPEN}
 
 
 def _without_older(current: Terminal, mac_key: str) -> Mapping[str, object] | None:

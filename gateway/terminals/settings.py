@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from channels.iso8583 import DIALECTS, DefinitionError, Dialect, load
 from gateway.kernel import settings
 
 
@@ -42,9 +44,11 @@ class TerminalSettings:
     `guard_ms` what the road of a payment may take beyond it before the door answers 98 by itself.
     `most_under_way` and `most_per_connection` bound requests in progress; what comes above is answered 96.
     `wrong_macs` in a row from one address block it for `blocked_s`. `drain_s` is how long a stop waits.
+    `dialects` are those a listener may speak, by name.
     """
 
     listeners: tuple[Listener, ...] = (Listener(),)
+    dialects: Mapping[str, Dialect] = field(default_factory=lambda: DIALECTS, repr=False)
     acquirer: str = "00000001"
     answer_within_ms: int = 40_000
     guard_ms: int = 3_000
@@ -59,6 +63,7 @@ def terminal_settings(section: settings.Terminals, *, acquirer: str = "") -> Ter
     """Return the door's settings; without `acquirer` the institution code is the default one."""
     made = TerminalSettings(
         listeners=tuple(_listener(each) for each in section.listeners),
+        dialects=known_dialects(section.dialects),
         answer_within_ms=section.answer_within_ms,
         most_under_way=section.in_flight_most,
         most_per_connection=max(section.in_flight_most // 2, 1),
@@ -67,6 +72,26 @@ def terminal_settings(section: settings.Terminals, *, acquirer: str = "") -> Ter
         drain_s=section.drain_s,
     )
     return replace(made, acquirer=acquirer) if acquirer else made
+
+
+def known_dialects(files: Sequence[str]) -> Mapping[str, Dialect]:
+    """Return the dialects of the house and those of these definitions; a later one may build on an earlier.
+
+    Raises:
+        SettingsError: a file cannot be read, is no definition, or has the name of another dialect.
+    """
+    known = dict(DIALECTS)
+    for file in files:
+        try:
+            made = load(Path(file), known)
+        except (DefinitionError, OSError) as fault:
+            message = f"terminals.dialects: {fault}"
+            raise settings.SettingsError(message) from None
+        if made.name in known:
+            message = f"terminals.dialects: {file}: there is a dialect called {made.name!r} already"
+            raise settings.SettingsError(message)
+        known[made.name] = made
+    return known
 
 
 def _listener(section: settings.Listener) -> Listener:

@@ -1,11 +1,12 @@
 """Which messages are which transactions: the table of `docs/terminal-protocol.md` "Transactions".
 
-A row is found by message class (first three digits of the type), processing code, condition code and 60.1. Rows without
-a `transaction` are known and not taken: they are answered 40.
+A row is found by message class (first three digits of the type), processing code, condition code and 60.1; settlement
+and upload by message class and 60.3. Rows without a `transaction` are known and not taken: they are answered 40.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.payments.model import Transaction
@@ -31,6 +32,7 @@ class Row:
 
 
 ALWAYS = (3, 11, 25, 41, 42, 60)
+ALWAYS_SETTLING = (11, 41, 42, 60)
 _MONEY = (4, 49)
 
 
@@ -78,11 +80,65 @@ ROWS: tuple[Row, ...] = (
         transaction=Transaction.ENQUIRY,
         original=12,
     ),
-    _card("balance", "020", "310000", "00", "01"),
-    _card("preauthorisation", "010", "030000", "06", "10"),
-    _card("preauthorisation_void", "010", "200000", "06", "11"),
-    _card("completion", "020", "000000", "06", "20"),
-    _card("completion_void", "020", "200000", "06", "21"),
+    Row(
+        name="balance",
+        message_class="020",
+        processing="310000",
+        condition="00",
+        kind="01",
+        transaction=Transaction.BALANCE,
+        needs=(22, 49),
+        card=True,
+    ),
+    Row(
+        name="preauthorisation",
+        message_class="010",
+        processing="030000",
+        condition="06",
+        kind="10",
+        transaction=Transaction.PREAUTHORISATION,
+        needs=(*_MONEY, 22),
+        card=True,
+    ),
+    Row(
+        name="preauthorisation_void",
+        message_class="010",
+        processing="200000",
+        condition="06",
+        kind="11",
+        transaction=Transaction.PREAUTHORISATION_VOID,
+        needs=(*_MONEY, 38),
+        original=16,
+    ),
+    Row(
+        name="completion",
+        message_class="020",
+        processing="000000",
+        condition="06",
+        kind="20",
+        transaction=Transaction.COMPLETION,
+        needs=(*_MONEY, 38),
+        original=16,
+    ),
+    Row(
+        name="completion_void",
+        message_class="020",
+        processing="200000",
+        condition="06",
+        kind="21",
+        transaction=Transaction.COMPLETION_VOID,
+        needs=(*_MONEY, 38),
+        original=16,
+    ),
+    Row(
+        name="refund_upload",
+        message_class="032",
+        processing="200000",
+        condition="00",
+        kind="25",
+        transaction=Transaction.UPLOAD,
+        needs=(4, 49),
+    ),
     _card("points_earn", "020", "210000", "65", "40"),
     _card("points_spend", "020", "000000", "65", "41"),
     _card("points_top_up", "020", "210000", "65", "42"),
@@ -95,10 +151,28 @@ ROWS: tuple[Row, ...] = (
     _card("voucher", "020", "000000", "65", "51"),
 )
 
+# Settlement and upload have neither processing nor condition code: they are told apart by 60.3.
+SETTLEMENTS: Mapping[tuple[str, str], Row] = {
+    (message_class, code): Row(
+        name=name,
+        message_class=message_class,
+        processing="",
+        condition="",
+        kind="00",
+        transaction=transaction,
+        needs=(48, 49) if message_class == "050" else (48,),
+    )
+    for message_class, code, name, transaction in (
+        ("050", "201", "settlement", Transaction.SETTLEMENT),
+        ("032", "201", "upload", Transaction.UPLOAD),
+        ("032", "207", "upload_end", Transaction.UPLOAD_END),
+        ("032", "202", "upload_end", Transaction.UPLOAD_END),
+    )
+}
+
 _BY_CODES = {(row.message_class, row.processing, row.condition, row.kind): row for row in ROWS}
 
-# What a 0400 may undo: card transactions of class 010 and 020 that move something. The original of one that is not
-# taken never arrived: its reversal is carried all the same and answered 25.
+# What a 0400 may undo: card transactions of class 010 and 020 that move something.
 _REVERSIBLE = {
     (row.processing, row.condition, row.kind)
     for row in ROWS

@@ -83,10 +83,10 @@ class Till:
     """The road of payments as a test wants it: answers what it is told to, keeps what came."""
 
     records: list[AcquiringRecord] = field(default_factory=list)
-    answer: Callable[[AcquiringRecord], AcquiringAnswer] | None = None
-    act: Callable[[AcquiringRecord], Awaitable[AcquiringAnswer]] | None = None
+    answer: Callable[[AcquiringRecord], AcquiringAnswer | None] | None = None
+    act: Callable[[AcquiringRecord], Awaitable[AcquiringAnswer | None]] | None = None
 
-    async def carry(self, record: AcquiringRecord) -> AcquiringAnswer:
+    async def carry(self, record: AcquiringRecord) -> AcquiringAnswer | None:
         self.records.append(record)
         if self.act:
             return await self.act(record)
@@ -104,6 +104,8 @@ def terminal_record(number: str, merchant: UUID, tmk: str, dialect: str = "cups"
         state=TerminalState.ACTIVE,
         family="pos",
         serial="",
+        model="",
+        shop_id=None,
         tmk=tmk,
         mac_key=None,
         pin_key=None,
@@ -167,6 +169,13 @@ class Pos:
         }
         plain |= {int(name[1:]): value for name, value in fields.items()}
         return Message("0200", {number: value for number, value in plain.items() if value != ""})
+
+    def settling(self, mti: str, code: str, **fields: str | bytes) -> Message:
+        """A message of a settlement with the next trace."""
+        self.trace += 1
+        plain = {11: f"{self.trace:06d}", 41: self.number, 42: self.merchant, 49: "156", 60: f"00{self.batch}{code}"}
+        more = {int(name[1:]): value for name, value in fields.items()}
+        return Message(mti, {number: value for number, value in {**plain, **more}.items() if value != ""})
 
     def network(self, mti: str, code: str, **fields: str | bytes) -> Message:
         plain = {11: "000001", 41: self.number, 42: self.merchant, 60: f"00{self.batch}{code}"}
@@ -291,6 +300,25 @@ def counted(metrics: Metrics) -> Callable[..., float]:
         return metrics.registry.get_sample_value(f"tillgate_{name}", labels) or 0.0
 
     return read
+
+
+@pytest.fixture
+def hears_nothing(metrics: Metrics) -> Callable[[Pos, Message], Awaitable[bool]]:
+    """Send a message that is given up unanswered; tell whether the next to come is the answer of an echo after it."""
+
+    def given_up() -> float:
+        samples = [sample for family in metrics.requests.collect() for sample in family.samples]
+        return sum(sample.value for sample in samples if sample.labels.get("reason") == "unanswered")
+
+    async def unanswered(pos: Pos, message: Message) -> bool:
+        before = given_up()
+        pos.send(await pos.sealed(message))
+        async with asyncio.timeout(WITHIN_S):
+            while given_up() == before:  # noqa: ASYNC110 - a counter gives no sign
+                await asyncio.sleep(0.005)
+        return (await pos.ask(pos.network("0820", "301"))).mti == "0830"
+
+    return unanswered
 
 
 Opener = Callable[..., Awaitable[TerminalDoor]]

@@ -58,11 +58,22 @@ async def test_whether_a_merchant_sells_is_for_the_payments_to_say(pos, world, t
     assert len(till.records) == 1
 
 
-async def test_a_repeat_is_never_told_that_nothing_was_sent(pos, world, till) -> None:
+async def test_a_repeat_is_told_nothing_before_the_books_were_asked(pos, world, till, hears_nothing) -> None:
+    """Neither that nothing was sent (91) nor that what was sent is undone (98): its first may stand."""
     world.fault = ConnectionRefusedError()
     sale = pos.sale()
     assert (await pos.ask(sale)).text(39) == "91"
-    assert (await pos.ask(Message("0201", sale.fields))).text(39) == "98"
+    for mti in ("0201", "0221", "0401"):
+        assert await hears_nothing(pos, Message(mti, {**sale.fields, 39: "98"} if mti == "0401" else sale.fields))
+    world.fault = None
+    assert (await pos.ask(Message("0201", sale.fields))).text(39) == "00"
+    assert len(till.records) == 1
+
+
+async def test_a_repeat_is_still_told_what_is_sure(pos, world, till) -> None:
+    sale = pos.sale()
+    world.edit("10000001", state=TerminalState.LOCKED)
+    assert (await pos.ask(Message("0201", sale.fields))).text(39) == "97"
     assert till.records == []
 
 

@@ -180,10 +180,9 @@ async def test_a_reversal_names_its_original_by_its_own_trace(pos, till) -> None
     assert record.content == till.records[0].content
 
 
-async def test_a_reversal_of_a_pre_authorisation_is_carried_although_that_is_not_taken(pos, till) -> None:
+async def test_a_reversal_of_a_pre_authorisation_is_carried(pos, till) -> None:
     held = {"f3": "030000", "f25": "06", "f60": f"10{pos.batch}"}
     message = Message("0100", pos.sale(**held).fields)
-    assert (await pos.ask(message)).text(39) == "40"
     till.answer = lambda _: AcquiringAnswer(reason=Reason.ORIGINAL_NOT_FOUND)
     assert (await pos.ask(reversal(pos, message))).text(39) == "25"
 
@@ -290,13 +289,12 @@ async def test_a_reversal_needs_its_reason(pos, till) -> None:
 @pytest.mark.parametrize(
     ("mti", "fields"),
     [
-        ("0200", {"f3": "310000", "f60": "01000001"}),
-        ("0100", {"f3": "030000", "f25": "06", "f60": "10000001"}),
+        ("0100", {"f3": "030000", "f25": "00", "f60": "10000001"}),
         ("0200", {"f3": "210000", "f25": "65", "f60": "40000001"}),
         ("0200", {"f3": "999999"}),
         ("0400", {"f25": "65", "f60": "41000001", "f39": "98"}),
-        ("0500", {"f3": "", "f4": "", "f25": "", "f60": "00000001201"}),
-        ("0320", {"f3": "", "f4": "", "f25": "", "f60": "00000001201"}),
+        ("0500", {"f3": "", "f4": "", "f25": "", "f60": "00000001001"}),
+        ("0320", {"f3": "", "f4": "", "f25": "", "f60": "22000001201"}),
         ("0620", {}),
         ("0420", {}),
         ("0200", {"f62": bytes.fromhex("0201AA")}),
@@ -337,41 +335,23 @@ async def test_an_amount_of_nothing_is_for_the_payments_to_refuse(pos, till) -> 
     assert (await pos.ask(pos.sale(f4="000000000000"))).text(39) == "13"
 
 
-async def test_a_carrier_that_fails_is_told_98_at_the_end_of_the_budget(opened, dial, till) -> None:
+async def test_where_nothing_is_sure_nothing_is_told(pos, till, hears_nothing) -> None:
+    till.answer = lambda _: None
+    assert await hears_nothing(pos, pos.sale())
+    assert await hears_nothing(pos, refund(pos))
+    assert len(till.records) == 2
+
+
+@pytest.mark.parametrize("mti", ["0200", "0201"])
+async def test_a_carrier_that_fails_has_told_nothing_of_what_it_recorded(pos, till, hears_nothing, mti: str) -> None:
     def broken(record):
         raise RuntimeError
 
     till.answer = broken
-    pos = await dial(await opened(answer_within_ms=200))
-    await pos.sign_in()
-    began = asyncio.get_running_loop().time()
-    assert (await pos.ask(pos.sale())).text(39) == "98"
-    assert asyncio.get_running_loop().time() - began >= 0.2
+    assert await hears_nothing(pos, Message(mti, pos.sale().fields))
 
 
-async def test_a_carrier_that_is_late_is_told_98_and_what_it_approves_is_reversed(opened, dial, till) -> None:
-    gate, undone = asyncio.Event(), asyncio.Event()
-
-    async def act(record):
-        if record.transaction is Transaction.REVERSAL:
-            undone.set()
-        else:
-            await gate.wait()
-        return AcquiringAnswer(reason=Reason.DONE)
-
-    till.act = act
-    pos = await dial(await opened(answer_within_ms=100, guard_ms=50))
-    await pos.sign_in()
-    assert (await pos.ask(pos.sale())).text(39) == "98"
-    gate.set()
-    await asyncio.wait_for(undone.wait(), 5)
-    purchase, reversed_ = till.records
-    assert reversed_.reference == Reference("10000001", "000001", "000001", "040")
-    assert reversed_.original == Original(batch="000001", trace="000001")
-    assert reversed_.content == purchase.content
-
-
-async def test_a_late_refund_is_never_reversed(opened, dial, till) -> None:
+async def test_a_carrier_that_is_late_is_left_to_its_end_and_nothing_is_told(opened, dial, till, hears_nothing) -> None:
     gate = asyncio.Event()
 
     async def act(record):
@@ -382,7 +362,33 @@ async def test_a_late_refund_is_never_reversed(opened, dial, till) -> None:
     door = await opened(answer_within_ms=100, guard_ms=50)
     pos = await dial(door)
     await pos.sign_in()
-    assert (await pos.ask(refund(pos))).text(39) == "98"
+    for request in (pos.sale(), Message("0201", pos.sale().fields), refund(pos), reversal(pos, pos.sale())):
+        assert await hears_nothing(pos, request)
     gate.set()
     assert await door.stop() == 0
-    assert len(till.records) == 1
+    assert len(till.records) == 4
+
+
+async def test_an_enquiry_that_is_not_answered_in_time_changes_nothing_and_is_told_so(opened, dial, till) -> None:
+    gate = asyncio.Event()
+
+    async def act(record):
+        await gate.wait()
+
+    till.act = act
+    pos = await dial(await opened(answer_within_ms=100, guard_ms=50))
+    await pos.sign_in()
+    assert (await pos.ask(enquiry(pos))).text(39) == "91"
+    gate.set()
+
+
+async def test_a_repeat_whose_turn_comes_too_late_is_told_nothing(opened, dial, till, hears_nothing) -> None:
+    pos = await dial(await opened())
+    await pos.sign_in()
+    tired = await dial(await opened(answer_within_ms=0))
+    tired.mac_key, tired.batch = pos.mac_key, pos.batch
+    sale = tired.sale()
+    assert (await tired.ask(sale)).text(39) == "96"
+    assert await hears_nothing(tired, Message("0201", sale.fields))
+    assert await hears_nothing(tired, Message("0201", tired.sale(f41="").fields))
+    assert till.records == []

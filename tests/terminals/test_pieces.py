@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +16,26 @@ from gateway.kernel.clock import ManualClock
 from gateway.kernel.ids import UuidSevens
 from gateway.kernel.log import HIDDEN, mask
 from gateway.kernel.randomness import SeededRandomness
+from gateway.kernel.reasons import Reason
+from gateway.payments.model import AcquiringRecord, Reference, Source, Transaction
 from gateway.terminals.answers import retrieval_reference
 from gateway.terminals.dates import original_day
-from gateway.terminals.samples import Samples
+from gateway.terminals.road import Road
+from gateway.terminals.samples import Refusal, Samples
 from gateway.terminals.settings import TerminalSettings, terminal_settings
 from gateway.terminals.transactions import ROWS, answer_type, found, is_request
 from gateway.terminals.watch import MacWatch
 
+LATE = AcquiringRecord(
+    source=Source.TERMINAL,
+    transaction=Transaction.PURCHASE,
+    reference=Reference("10000001", "000001", "000001", "020"),
+    merchant="104110070110814",
+    amount=None,
+    content=(),
+    received_at=datetime(2026, 11, 22, 2, 0, tzinfo=UTC),
+    answer_by=-1.0,
+)
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
@@ -112,14 +126,17 @@ def test_the_watch_does_not_grow_without_end() -> None:
     assert watch.wrong("address 19999", "t") is True
 
 
+REFUSAL = Refusal(why="because", field=2, source="127.0.0.1")
+
+
 def test_samples_are_few_and_pass_the_mask_of_the_logs() -> None:
     clock = ManualClock(START)
     samples = Samples(clock=clock)
     with structlog.testing.capture_logs() as lines:
         for _ in range(5):
-            samples.take(b"\x02\x006222020000000000", why="because", field=2, offset=10, source="127.0.0.1")
+            samples.take(b"\x02\x006222020000000000", REFUSAL, offset=10)
         clock.advance(timedelta(seconds=1))
-        samples.take(b"x", why="because", field=2, offset=10, source="127.0.0.1")
+        samples.take(b"x", REFUSAL, offset=10)
     assert [line["count"] for line in lines] == [0, 4]
     shown = mask(None, "info", lines[0])
     assert HIDDEN not in {value for name, value in shown.items() if name != "log_level"}
@@ -143,3 +160,12 @@ def test_settings_come_from_their_section() -> None:
     assert listener.tls is not None
     assert (listener.tls.certificate, listener.tls.clients) == (Path("c.pem"), Path("ca.pem"))
     assert TerminalSettings().listeners[0].tls is None
+
+
+async def test_a_turn_that_comes_too_late_says_nothing_was_sent_but_to_a_repeat(till) -> None:
+    road = Road(carry=till, clock=ManualClock(START), guard_s=0.0)
+    first = await road.taken(LATE)
+    assert first is not None
+    assert first.reason is Reason.BUSY
+    assert await road.taken(replace(LATE, repeat=True)) is None
+    assert till.records == []

@@ -152,9 +152,14 @@ async def test_what_is_too_much_at_once_is_answered_96(opened, dial, till, count
         pos.send(await pos.sealed(pos.sale()))
     answer, _ = await pos.receive()
     assert (answer.text(11), answer.text(39)) == ("000003", "96")
+    pos.send(await pos.sealed(Message("0201", pos.sale().fields)))  # its first may have been sent: told nothing
+    pos.send(await pos.sealed(pos.sale()))
+    answer, _ = await pos.receive()
+    assert (answer.text(11), answer.text(39)) == ("000005", "96")
+    assert counted("requests_total", door="terminals", transaction="purchase", reason="unanswered") == 1
     gate.set()
     assert sorted([str((await pos.receive())[0].text(11)) for _ in range(2)]) == ["000001", "000002"]
-    assert counted("door_rejects_total", door="terminals") == 1
+    assert counted("door_rejects_total", door="terminals") == 3
     assert counted("door_queue", door="terminals") == 0
 
 

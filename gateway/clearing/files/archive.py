@@ -1,4 +1,4 @@
-"""The store of files: content in enciphered pieces, each bound to its file and place (design section 3, row C68)."""
+"""The store of files: content in enciphered pieces, each bound to its content and place (design section 3, row C68)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Writing:
     """One writing under way: bytes in, whole pieces out to the store, size and digest at the end."""
 
     archive: Archive
-    file: UUID
+    content: UUID
     size: int = 0
     _places: int = 0
     _rest: bytearray = field(default_factory=bytearray)
@@ -51,10 +51,10 @@ class Writing:
         if self._rest:
             await self._keep(bytes(self._rest))
             self._rest.clear()
-        await self.archive.cut(self.file, self._places)
+        await self.archive.cut(self.content, self._places)
 
     async def _keep(self, clear: bytes) -> None:
-        await self.archive.keep(self.file, self._places, clear)
+        await self.archive.keep(self.content, self._places, clear)
         self._places += 1
 
 
@@ -69,57 +69,57 @@ class Archive:
         self.piece_bytes = piece_bytes
         self.most_bytes = most_bytes
 
-    def writing(self, file: UUID) -> Writing:
-        """Begin to write a file's content; what was there is written over."""
-        return Writing(self, file)
+    def writing(self, content: UUID) -> Writing:
+        """Begin to write content; what was there is written over."""
+        return Writing(self, content)
 
-    async def write(self, file: UUID, pieces: Iterable[bytes]) -> Writing:
-        """Write a file's content whole."""
-        writing = self.writing(file)
+    async def write(self, content: UUID, pieces: Iterable[bytes]) -> Writing:
+        """Write content whole."""
+        writing = self.writing(content)
         for one in pieces:
             await writing.write(one)
         await writing.close()
         return writing
 
-    async def read(self, file: UUID) -> AsyncIterator[bytes]:
-        """Give a file's content piece by piece. Raises KeyStoreError where a piece was changed or moved."""
+    async def read(self, content: UUID) -> AsyncIterator[bytes]:
+        """Give content piece by piece. Raises KeyStoreError where a piece was changed or moved."""
         place = 0
-        while (sealed := await store.piece(self._pool, file, place)) is not None:
+        while (sealed := await store.piece(self._pool, content, place)) is not None:
             clear = await self._keystore.unseal(PURPOSE, sealed)
-            address = _address(file, place)
+            address = _address(content, place)
             if not clear.startswith(address):
-                message = f"piece {place} of file {file} is not the one that was kept"
+                message = f"piece {place} of content {content} is not the one that was kept"
                 raise KeyStoreError(message)
             yield clear[len(address) :]
             place += 1
 
-    async def digest(self, file: UUID) -> tuple[int, bytes]:
+    async def digest(self, content: UUID) -> tuple[int, bytes]:
         """Return size and SHA-256 of what the store holds."""
         size, digest = 0, hashlib.sha256()
-        async for one in self.read(file):
+        async for one in self.read(content):
             size += len(one)
             digest.update(one)
         return size, digest.digest()
 
-    async def drop(self, file: UUID) -> None:
-        """Forget a file's content."""
-        await store.drop_pieces(self._pool, file)
+    async def drop(self, content: UUID) -> None:
+        """Forget content."""
+        await store.drop_pieces(self._pool, content)
 
-    async def keep(self, file: UUID, place: int, clear: bytes) -> None:
+    async def keep(self, content: UUID, place: int, clear: bytes) -> None:
         """Keep one piece."""
-        sealed = await self._keystore.seal(PURPOSE, _address(file, place) + clear)
-        await store.write_piece(self._pool, file, place, sealed)
+        sealed = await self._keystore.seal(PURPOSE, _address(content, place) + clear)
+        await store.write_piece(self._pool, content, place, sealed)
 
-    async def cut(self, file: UUID, places: int) -> None:
+    async def cut(self, content: UUID, places: int) -> None:
         """Forget the pieces from `places` on."""
-        await store.drop_pieces(self._pool, file, beyond=places - 1)
+        await store.drop_pieces(self._pool, content, beyond=places - 1)
 
 
-def path(file: UUID) -> str:
-    """The address of a file in the store (row C69)."""
-    return f"store:/{file}"
+def path(content: UUID) -> str:
+    """The address of a file's content in the store (row C69)."""
+    return f"store:/{content}"
 
 
-def _address(file: UUID, place: int) -> bytes:
-    """Bind a piece to its file and place; a purpose of its own for each would be a key of its own for each."""
-    return file.bytes + place.to_bytes(4)
+def _address(content: UUID, place: int) -> bytes:
+    """Bind a piece to its content and place; a purpose of its own for each would be a key of its own for each."""
+    return content.bytes + place.to_bytes(4)

@@ -97,10 +97,10 @@ class OutgoingFiles:
         return file
 
     async def _keep(self, file: FileRecord) -> FileRecord:
-        if await self._archive.digest(file.id) != (file.size, file.digest):
+        if await self._archive.digest(file.content_id) != (file.size, file.digest):
             raise BrokenArchiveError(f"the stored pieces of {file.name} are not what was generated")
         return await self._register.move(
-            file, FileEvent.ARCHIVE, why="stored, and read back the same", to={"path": path(file.id)}
+            file, FileEvent.ARCHIVE, why="stored, and read back the same", to={"path": path(file.content_id)}
         )
 
     async def _await_answer(self, file: FileRecord) -> tuple[FileRecord, timedelta | None]:

@@ -70,7 +70,7 @@ class FileEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
-    """One file as it stands (row C70); `path` is its address in the store (row C69).
+    """One file as it stands (row C70); `path` is the address of its content in the store (row C69).
 
     `tries`: how often an upload was begun; `begun`: bytes of the present try may have left; `absent_at`: when its name
     was first missing at the bank after an upload of unknown fate; `resent`: it went again after such an upload, so a
@@ -90,6 +90,7 @@ class FileRecord:
     amount_minor: int
     size: int
     digest: bytes | None
+    content_id: UUID
     path: str
     template_id: UUID | None
     answers_id: UUID | None

@@ -76,7 +76,7 @@ def moved(file: FileRecord, event: FileEvent, to: Mapping[str, object] = _NOTHIN
 
 
 def new_row(file: UUID) -> dict[str, object]:
-    """A new file's row with everything that is not known yet."""
+    """A new file's row with all that is not known yet; its content lies under the file's id until it is said."""
     return {
         "id": file,
         "unit": "",
@@ -84,6 +84,7 @@ def new_row(file: UUID) -> dict[str, object]:
         "amount_minor": 0,
         "size": 0,
         "digest": None,
+        "content_id": file,
         "path": "",
         "template_id": None,
         "answers_id": None,

@@ -30,6 +30,7 @@ FILE = Table(
         "amount_minor": "bigint",
         "size": "bigint",
         "digest": "bytea",
+        "content_id": "uuid",
         "path": "text",
         "template_id": "uuid",
         "answers_id": "uuid",
@@ -239,44 +240,44 @@ async def payout_in(pool: Database, file: UUID, number: str) -> tuple[Payout, Ow
     return payouts.read_payout(row, "p_"), payouts.read_instruction(row, "i_")
 
 
-async def write_piece(pool: Database, file: UUID, place: int, sealed: bytes) -> None:
+async def write_piece(pool: Database, content: UUID, place: int, sealed: bytes) -> None:
     """Keep one piece; written again it is the same piece."""
     await pool.execute(
-        "INSERT INTO file_piece (file_id, place, sealed) VALUES ($1, $2, $3)"
-        " ON CONFLICT (file_id, place) DO UPDATE SET sealed = excluded.sealed",
-        *(file, place, sealed),
+        "INSERT INTO file_piece (content_id, place, sealed) VALUES ($1, $2, $3)"
+        " ON CONFLICT (content_id, place) DO UPDATE SET sealed = excluded.sealed",
+        *(content, place, sealed),
     )
 
 
-async def drop_pieces(pool: Database, file: UUID, *, beyond: int = -1) -> None:
-    """Forget the pieces after `beyond`: of an earlier, longer writing, or of a file that was not kept."""
-    await pool.execute("DELETE FROM file_piece WHERE file_id = $1 AND place > $2", file, beyond)
+async def drop_pieces(pool: Database, content: UUID, *, beyond: int = -1) -> None:
+    """Forget the pieces after `beyond`: of an earlier, longer writing, or of content that was not kept."""
+    await pool.execute("DELETE FROM file_piece WHERE content_id = $1 AND place > $2", content, beyond)
 
 
-async def piece(pool: Database, file: UUID, place: int) -> bytes | None:
+async def piece(pool: Database, content: UUID, place: int) -> bytes | None:
     """Read one sealed piece."""
     found: bytes | None = await pool.fetchval(
-        "SELECT sealed FROM file_piece WHERE file_id = $1 AND place = $2", file, place
+        "SELECT sealed FROM file_piece WHERE content_id = $1 AND place = $2", content, place
     )
     return found
 
 
-async def open_spool(pool: Database, file: UUID, at: datetime) -> None:
-    """Note that pieces are about to be written for a file that is not recorded yet."""
-    await pool.execute("INSERT INTO file_spool (file_id, begun_at) VALUES ($1, $2)", file, at)
+async def open_spool(pool: Database, content: UUID, at: datetime) -> None:
+    """Note that pieces are about to be written which no file has taken for its own yet."""
+    await pool.execute("INSERT INTO file_spool (content_id, begun_at) VALUES ($1, $2)", content, at)
 
 
-async def close_spool(pool: Database, file: UUID) -> None:
-    """The file is recorded, or its pieces are gone."""
-    await pool.execute("DELETE FROM file_spool WHERE file_id = $1", file)
+async def close_spool(pool: Database, content: UUID) -> None:
+    """A file has the content, or its pieces are gone."""
+    await pool.execute("DELETE FROM file_spool WHERE content_id = $1", content)
 
 
 async def sweep_spools(pool: Database, before: datetime) -> None:
-    """Drop the pieces of receptions that ended in nothing before `before`."""
+    """Drop the pieces of writings that were begun before `before` and ended in nothing."""
     await pool.execute(
-        "WITH stale AS (DELETE FROM file_spool WHERE begun_at < $1 RETURNING file_id)"
-        " DELETE FROM file_piece p USING stale s WHERE p.file_id = s.file_id"
-        " AND NOT EXISTS (SELECT FROM file f WHERE f.id = s.file_id)",
+        "WITH stale AS (DELETE FROM file_spool WHERE begun_at < $1 RETURNING content_id)"
+        " DELETE FROM file_piece p USING stale s WHERE p.content_id = s.content_id"
+        " AND NOT EXISTS (SELECT FROM file f WHERE f.content_id = s.content_id)",
         before,
     )
 

@@ -48,7 +48,7 @@ class Uploader:
         await self._into_transit(file)
         file = await self._register.note(file, {"begun": True}, why="bytes leave")
         self._faults.at("files.uploading")
-        pieces = pulled(asyncio.get_running_loop(), self._archive.read(file.id))
+        pieces = pulled(asyncio.get_running_loop(), self._archive.read(file.content_id))
         outcome = await front.carrier.put(front.outgoing, file.name, pieces, file.size)
         self._faults.at("files.uploaded")
         match outcome:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from channels.instruction import Ask, LineState
+from channels.instruction import TAKES, Ask, LineState
 from gateway.clearing.late import into_suspense
 from gateway.clearing.reconciliation.model import DifferenceKind, How, Line, Outcome, Own
 from gateway.journal.model import Insert, Move
@@ -24,6 +24,7 @@ from gateway.payments.payout.postings import cash, legs, suspense
 NewId = Callable[[], UUID]
 
 _OPEN_PAYOUT = frozenset({PayoutState.SENT, PayoutState.UNKNOWN})
+_ENDED_UNPAID = frozenset({PayoutState.FAILED, PayoutState.CANCELLED})
 _RESULTS = {"amount": "amount_differs", "status": "status_differs"}
 
 
@@ -59,7 +60,7 @@ class _Money:
 
 def direction(ask: Ask) -> int:
     """+1 where the bank pays us, -1 where we pay."""
-    return 1 if ask is Ask.PAY else -1
+    return 1 if ask in TAKES else -1
 
 
 def due(channel: UUID, unit: str) -> Account:
@@ -235,6 +236,9 @@ def _differs(line: Line, own: Own, desk: Desk) -> Effect:
         return _open_payout_differs(line, own, kind, mark, desk)
     if line.differs_in == "amount":
         mark["settled_minor"] = line.amount_minor
+    if _is_return_after_all(line, own):
+        # From now on another return of it is a second one.
+        mark["result"] = "matched"
     money = _amount_differs(line, own) if line.differs_in == "amount" else _status_differs(line, own)
     money = replace(money, legs=_netted(*money.legs, *_taken_back(own)))
     return _difference(line, kind, money, desk) + Effect(records=(_told(own, mark),))
@@ -290,9 +294,10 @@ def _status_differs(line: Line, own: Own) -> _Money:
         moved = sign * line.amount_minor
         return _Money(legs=legs((bank, moved), (rest, -moved)), bank_minor=moved, item="diff", suspense_minor=-moved)
     if own.payout is not None:
-        if own.payout.state is not PayoutState.SUCCESS or line.state is not LineState.FAILED:
+        is_return = _is_return_after_all(line, own)
+        if not is_return and (own.payout.state is not PayoutState.SUCCESS or line.state is not LineState.FAILED):
             return _Money()
-        back = own.amount_minor
+        back = line.amount_minor if is_return else own.amount_minor
         return _Money(legs=legs((bank, back), (rest, -back)), bank_minor=back, item="diff", suspense_minor=-back)
     if own.instruction.state != "success" or line.state is LineState.UNKNOWN:
         return _Money()
@@ -302,6 +307,12 @@ def _status_differs(line: Line, own: Own) -> _Money:
         item="diff",
         suspense_minor=held,
     )
+
+
+def _is_return_after_all(line: Line, own: Own) -> bool:
+    """Tell whether a payout comes back that had failed with us and that the bank then paid: its owner is owed it."""
+    is_paid_all_the_same = own.result == "status_differs" and line.state is LineState.RETURNED
+    return is_paid_all_the_same and own.payout is not None and own.payout.state in _ENDED_UNPAID
 
 
 def _stranger(line: Line, desk: Desk, item: str) -> _Money:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from channels.instruction import Approved, Declined, LineState
 from gateway.clearing.files import store as files
-from gateway.clearing.files.model import FileEvent, FileSettings, FileState
+from gateway.clearing.files.model import FileEvent, FileRecord, FileSettings, FileState
 from gateway.clearing.files.register import MovedError, Register
 from gateway.clearing.reconciliation import postings, store
 from gateway.clearing.reconciliation.model import Bank, Line, OperationConclusions, Own
@@ -201,10 +201,20 @@ class Reconciliations:
             return
         file = await self._register.find(batch.file_id)
         if file.state is FileState.IMPORTED:
-            file = await self._register.move(file, FileEvent.FINISH, why="every batch is reconciled", who=WHO)
+            file = await self._moved_once(file, FileEvent.FINISH, why="every batch is reconciled")
         payment = await files.find(self._pool, file.answers_id) if file.answers_id else None
         if payment is not None and payment.state is FileState.ANSWERED:
-            await self._register.move(payment, FileEvent.CHECK, why=f"checked against {file.name}", who=WHO)
+            await self._moved_once(payment, FileEvent.CHECK, why=f"checked against {file.name}")
+
+    async def _moved_once(self, file: FileRecord, event: FileEvent, *, why: str) -> FileRecord:
+        """Move a file that the last but one of its batches may move at the same moment: then it has come there too."""
+        try:
+            return await self._register.move(file, event, why=why, who=WHO)
+        except MovedError:
+            now = await self._register.find(file.id)
+            if now.state is file.state:
+                raise
+            return now
 
     async def _move(self, batch: Batch, event: BatchEvent, to: dict[str, object], *, why: str, who: str) -> None:
         receipt = await self._register.clerk.file(

@@ -48,7 +48,8 @@ DIFFERENCE = Table(
 # a channel of the same bank. `standing` is what we hold to be true of it; a line against an open acquiring operation
 # is undecided until its owner was asked once. A second line for one number, in this file or after an earlier file has
 # settled it, is a duplicate at the bank; a payout's return after its success is not, nor is a word that contradicts,
-# nor the word that a payout still waits for after one that decided nothing.
+# nor the word that a payout still waits for after one that decided nothing, nor the return of one that had failed with
+# us and was paid all the same.
 _MATCH = """
 WITH line AS MATERIALIZED (
     SELECT l.id, l.number, l.amount_minor, l.unit, l.state, l.asked, l.posted,
@@ -79,6 +80,8 @@ WITH line AS MATERIALIZED (
                WHEN turn > 1 THEN 'duplicate_at_bank'
                WHEN ask = 'payout' AND said = 'returned' AND standing = 'success' THEN 'ours'
                WHEN ask = 'payout' AND standing = 'returned' THEN 'duplicate_at_bank'
+               WHEN ask = 'payout' AND said = 'returned' AND standing IN ('failed', 'cancelled')
+                    AND result = 'status_differs' THEN 'ours'
                WHEN ask = 'payout' AND result = 'matched' AND (standing, said) IN
                    (('success', 'failed'), ('failed', 'success'), ('cancelled', 'success')) THEN 'ours'
                WHEN ask = 'payout' AND standing IN ('sent', 'unknown') THEN 'ours'
@@ -153,7 +156,8 @@ ORDER BY i.number LIMIT $5
 _MISSING_DAY = """
 SELECT i.id FROM instruction i LEFT JOIN operation o ON i.owner_kind = 'operation' AND o.id = i.owner_id
 WHERE i.id >= $2 AND i.channel_id = ANY ($3::uuid[]) AND i.business = $4 AND i.unit = $5
-  AND i.ask IN ('pay', 'void', 'refund') AND i.result = 'unchecked' AND i.state IN ('success', 'sent', 'unknown')
+  AND i.ask IN ('pay', 'complete', 'void', 'refund') AND i.result = 'unchecked'
+  AND i.state IN ('success', 'sent', 'unknown')
   AND coalesce(o.state, 'approved') IN ('approved', 'sent', 'unknown')
   AND coalesce(i.sent_at, i.created_at) <= $6
   AND coalesce(i.value_on, (coalesce(i.sent_at, i.created_at) AT TIME ZONE 'Asia/Shanghai')::date) <= $7

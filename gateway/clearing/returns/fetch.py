@@ -110,10 +110,10 @@ class Fetches:
             writing.size = remote.size
             got = self._intake.received(writing, remote.name, kind, modified_at=remote.modified, who=who)
             outcome = await self._intake.quarantine(front, got, str(fault))
-            await self._intake.forget(writing.file)
+            await self._intake.forget(writing.content)
             return outcome
         except (CarrierError, ValueError):
-            await self._intake.forget(writing.file)
+            await self._intake.forget(writing.content)
             raise
         got = self._intake.received(writing, remote.name, kind, modified_at=remote.modified, who=who)
         return await self._intake.keep(front, got)

@@ -184,7 +184,7 @@ class Imports:
         return moves
 
     def _pieces(self, file: FileRecord) -> Iterable[bytes]:
-        return pulled(asyncio.get_running_loop(), self._archive.read(file.id))
+        return pulled(asyncio.get_running_loop(), self._archive.read(file.content_id))
 
     async def _tell_payment_file(self, file: FileRecord) -> None:
         if file.answers_id is None:

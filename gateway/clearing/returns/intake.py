@@ -106,7 +106,7 @@ class Intake:
                 await writing.write(piece)
             await writing.close()
         except TooLargeError:
-            await self.forget(writing.file)
+            await self.forget(writing.content)
             raise
         return writing
 
@@ -146,7 +146,7 @@ class Intake:
     ) -> Received:
         """Make the record of received content."""
         return Received(
-            file=writing.file,
+            file=writing.content,
             name=name,
             kind=kind,
             size=writing.size,

@@ -103,7 +103,7 @@ class Refusals:
 
     async def _words(self, file: FileRecord) -> str:
         content = b""
-        async for piece in self._archive.read(file.id):
+        async for piece in self._archive.read(file.content_id):
             content = (content + piece)[: 4 * _LONGEST]
         words = scrub(content.decode("gb18030", errors="replace"))  # a bank may quote a card
         return "".join(letter if letter.isprintable() else " " for letter in words).strip()[:_LONGEST]

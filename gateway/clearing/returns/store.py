@@ -83,7 +83,7 @@ ORDER BY id DESC LIMIT $7
 _BUSINESSES_OF_DAY = """
 SELECT DISTINCT i.business, i.unit FROM channel c
 JOIN channel o ON o.settlement_party = c.settlement_party JOIN instruction i ON i.channel_id = o.id
-WHERE c.id = $1 AND i.ask IN ('pay', 'void', 'refund') AND i.result = 'unchecked' AND i.state = 'success'
+WHERE c.id = $1 AND i.ask IN ('pay', 'complete', 'void', 'refund') AND i.result = 'unchecked' AND i.state = 'success'
   AND i.created_at >= $2
   AND coalesce(i.value_on, (coalesce(i.sent_at, i.created_at) AT TIME ZONE 'Asia/Shanghai')::date) <= $3
 ORDER BY 1, 2

@@ -19,6 +19,7 @@ class Standing:
     """
 
     party_state: str | None
+    merchant_state: str | None
     card_is_bound: bool
     available_minor: int
     unripe_minor: int
@@ -49,6 +50,12 @@ CHECKS: tuple[tuple[Reason, str, Fails], ...] = (
     (Reason.BAD_AMOUNT, "the amount must be more than zero", lambda _, w, __: w.amount_minor <= 0),
     (Reason.NOT_FOUND, "the party is not known", lambda s, _, __: s.party_state is None),
     (Reason.NOT_PERMITTED, "the party is suspended or closed", lambda s, _, __: s.party_state != "open"),
+    (
+        Reason.MERCHANT_UNKNOWN,
+        "the merchant is not open",
+        lambda s, _, __: s.merchant_state not in {None, "open", "suspended"},
+    ),
+    (Reason.NOT_PERMITTED, "the merchant is suspended", lambda s, _, __: s.merchant_state == "suspended"),
     (Reason.CARD_NOT_BOUND, "the bank card is not bound to the party", lambda s, _, __: not s.card_is_bound),
     (Reason.ADVANCE_OWED, "an advance is still owed", lambda s, _, __: s.owed_minor > 0),
     (

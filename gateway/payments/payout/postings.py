@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.ledger.model import Account, Hold, HoldUse, Leg, Purpose, Release, Transfer
 from gateway.parties import PLATFORM
+from gateway.payments.decision import UNRIPE
 from gateway.payments.payout.model import Payout, PayoutKind
 
 FEE_ITEMS = {
@@ -47,7 +48,7 @@ def legs(*sides: tuple[Account, int]) -> tuple[Leg, ...]:
 
 
 def freeze(payout: Payout, *, hold: UUID, at: datetime) -> Hold:
-    """5a: amount and fee become frozen."""
+    """5a: amount and fee become frozen; what has not ripened stays."""
     return Hold(
         id=hold,
         account=available(payout.party_id, payout.unit),
@@ -55,6 +56,7 @@ def freeze(payout: Payout, *, hold: UUID, at: datetime) -> Hold:
         kind=f"{payout.kind}.frozen",
         subject=payout.id,
         occurred_at=at,
+        keeping=(UNRIPE, str(payout.party_id)),
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.journal.model import Count, Insert, Move, Put
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
+from gateway.payments.decision import UNRIPE
 from gateway.payments.payout import postings
 from gateway.payments.payout.checks import Standing
 from gateway.payments.payout.effect import Effect
@@ -88,6 +89,8 @@ def confirm(
         postings=(postings.freeze(payout, hold=hold, at=at),),
         counts=(
             Count(TURN_COUNT, party, 1, most=turn, least=turn, refusal=Reason.MOVED),
+            # What has not ripened is read in this very change: the hold leaves as much.
+            Count(UNRIPE, party, 0),
             Count(
                 DAY_COUNT,
                 f"{party}/{payout.unit}/{standing.day}",

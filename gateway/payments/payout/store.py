@@ -55,14 +55,11 @@ SELECT id, number, channel_id, state, communication, tries, version FROM instruc
 _STANDING = """
 SELECT
     (SELECT state FROM party WHERE id = $1) AS party_state,
+    (SELECT state FROM merchant WHERE id = $1) AS merchant_state,
     EXISTS (SELECT FROM bank_card WHERE id = $3 AND party_id = $1 AND state = 'bound') AS card_is_bound,
-    coalesce((SELECT sum(newest.balance_minor) FROM ledger_account a
-        CROSS JOIN LATERAL (SELECT balance_minor FROM ledger_entry WHERE account_id = a.id
-                            ORDER BY version DESC LIMIT 1) newest
+    coalesce((SELECT sum(a.balance_minor) FROM ledger_standing a
         WHERE a.party = $1 AND a.unit = $2 AND a.purpose = 'available'), 0)::bigint AS available,
-    coalesce((SELECT sum(newest.balance_minor) FROM ledger_account a
-        CROSS JOIN LATERAL (SELECT balance_minor FROM ledger_entry WHERE account_id = a.id
-                            ORDER BY version DESC LIMIT 1) newest
+    coalesce((SELECT sum(a.balance_minor) FROM ledger_standing a
         WHERE a.party = $1 AND a.unit = $2 AND a.purpose = 'advance'), 0)::bigint AS owed,
     coalesce((SELECT value FROM journal_counter WHERE scope = 'unripe' AND name = $1::uuid::text), 0) AS unripe,
     coalesce((SELECT value FROM journal_counter WHERE scope = 'withdrawal.open' AND name = $1::uuid::text), 0) AS open,
@@ -99,6 +96,7 @@ async def standing(pool: Database, *, party: UUID, unit: str, card: UUID | None)
         raise RuntimeError(message)
     return Standing(
         party_state=row["party_state"],
+        merchant_state=row["merchant_state"],
         card_is_bound=row["card_is_bound"],
         available_minor=-row["available"],
         unripe_minor=row["unripe"],

@@ -50,7 +50,7 @@ class Withdrawals:
     """The withdrawal service.
 
     `keys` of a call makes the journal keys of its idempotency key and nonce once the record's id is known; a repeated
-    call gets the record as it stands now, marked `replayed`.
+    call gets the record as it stands now, marked `replayed`. `limits` tells those that hold for a party now.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Withdrawals:
         routes: Routes,
         ids: Ids,
         clock: Clock,
-        settings: WithdrawalSettings | None = None,
+        limits: Callable[[UUID], WithdrawalSettings] | None = None,
     ) -> None:
         self._pool = pool
         self._clerk = Clerk(journal, ids=ids, clock=clock)
@@ -74,7 +74,7 @@ class Withdrawals:
         self._routes = routes
         self._ids = ids
         self._clock = clock
-        self._settings = settings or WithdrawalSettings()
+        self._limits = limits or (lambda _: WithdrawalSettings())
 
     async def request(
         self, *, party: UUID, amount: Money, bank_card: UUID, who: str, keys: Keys = no_keys
@@ -93,7 +93,7 @@ class Withdrawals:
         fee = await self._quotes.quote(item=FEE_ITEM, party=party, amount=amount)
         wanted = Wanted(amount_minor=amount.minor, fee_minor=fee.amount_minor, is_new=True)
         held = await self._refusal(party, amount.unit, bank_card, wanted)
-        effect = requests.request(order, fee, at=self._clock.now(), limits=self._settings)
+        effect = requests.request(order, fee, at=self._clock.now(), limits=self._limits(party))
         if held is not None:
             return await self._replayed_or(held, order.id, keys)
         receipt = await self._clerk.file(
@@ -165,7 +165,7 @@ class Withdrawals:
 
     async def _refusal(self, party: UUID, unit: str, card: UUID | None, wanted: Wanted) -> Refused | None:
         standing = await store.standing(self._pool, party=party, unit=unit, card=card)
-        failing = check(standing, wanted, self._settings)
+        failing = check(standing, wanted, self._limits(party))
         return None if failing is None else Refused(failing[0], failing[1], party)
 
     async def _freeze(self, payout: Payout, *, who: str, keys: tuple[Key, ...]) -> Withdrawal | Refused:
@@ -174,15 +174,16 @@ class Withdrawals:
             return bank
         for _ in range(_TURNS):
             standing = await self._standing(payout)
-            failing = check(standing, _wanted(payout), self._settings)
+            limits = self._limits(payout.party_id)
+            failing = check(standing, _wanted(payout), limits)
             if failing is not None:
                 return await self._replayed_or(
                     Refused(failing[0], failing[1], payout.party_id), payout.id, lambda _: keys
                 )
             hold, at = self._ids.new(), self._clock.now()
-            effect = requests.confirm(payout, bank, standing, hold=hold, at=at, limits=self._settings)
+            effect = requests.confirm(payout, bank, standing, hold=hold, at=at, limits=limits)
             receipt = await self._clerk.file(effect, who=who, why="withdrawal confirmed with the password", keys=keys)
-            if not isinstance(receipt, Refused) or (await self._standing(payout)).turn == standing.turn:
+            if not isinstance(receipt, Refused) or await self._standing(payout) == standing:
                 return await self._answer(receipt, payout.id)
         return Refused(Reason.BUSY, "others of this party came first each time", payout.id)
 

@@ -17,6 +17,7 @@ from gateway.sandbox.bank.desk import Desk, millis
 from gateway.sandbox.bank.faults import FaultPlan
 from gateway.sandbox.bank.orders import BadFileOrder, DayFileOrder, NoParameters, OrderRefusedError, Orders
 from gateway.sandbox.bank.store import Book, Store
+from gateway.sandbox.source import SourcePlan, SourceService
 
 Order = TypeVar("Order")
 
@@ -24,13 +25,34 @@ Order = TypeVar("Order")
 class Control:
     """Serves `/books`, `/control/…` and `/health` to holders of the token (health to all)."""
 
-    def __init__(self, *, store: Store, desk: Desk, batch: Batch, orders: Orders, clock: Clock, token: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        desk: Desk,
+        batch: Batch,
+        orders: Orders,
+        source: SourceService,
+        clock: Clock,
+        token: str,
+    ) -> None:
         self._store = store
         self._desk = desk
         self._batch = batch
         self._orders = orders
+        self._source = source
         self._clock = clock
         self._token = token
+
+    async def start(self) -> None:
+        """Take up the source's plan of before a restart; the first one is kept, so that its transactions stay."""
+
+        def kept(book: Book) -> Any:
+            if book.setting("source") is None:
+                book.keep_setting("source", msgspec.to_builtins(self._source.plan))
+            return book.setting("source")
+
+        self._source.follow(msgspec.convert(await self._store.transact(kept), SourcePlan))
 
     def application(self) -> web.Application:
         """Return the application to be served on loopback, without TLS."""
@@ -42,6 +64,7 @@ class Control:
         application.router.add_post("/control/settle-silent", self._settle_silent)
         application.router.add_post("/control/bad-file", self._bad_file)
         application.router.add_post("/control/faults", self._faults)
+        application.router.add_post("/control/source", self._source_plan)
         return application
 
     @property
@@ -86,6 +109,15 @@ class Control:
 
         response = await self._order(request, FaultPlan, keep)
         await self._desk.start()
+        return response
+
+    async def _source_plan(self, request: web.Request) -> web.Response:
+        def keep(book: Book, plan: SourcePlan) -> dict[str, Any]:
+            book.keep_setting("source", msgspec.to_builtins(plan))
+            return dict(msgspec.to_builtins(plan))
+
+        response = await self._order(request, SourcePlan, keep)
+        await self.start()
         return response
 
     async def _order(

@@ -101,10 +101,10 @@ class Desk:
 
     async def _behaviour(self, question: Question) -> Behaviour:
         """Tell how the card in question, or that of the original, makes the bank behave."""
-        if question.function is Function.PAY:
+        if question.function in _OF_A_CARD:
             behaviour = card_behaviour(question.card) or Behaviour(manner=Manner.DECLINE, code="14")
             return self._plan.behaviour(question.number) if behaviour.manner is Manner.APPROVE else behaviour
-        if question.function in {Function.VOID, Function.REFUND}:
+        if question.function in _OF_AN_ORIGINAL:
             original = await self._store.transact(lambda book: book.find(question.original))
             if original is not None and original.trigger == "000":
                 return self._plan.behaviour(question.number)
@@ -114,12 +114,23 @@ class Desk:
         book.settle_due(millis(self._clock.now()))
         if question.function is Function.QUERY:
             return _told(book.find(question.original))
+        if question.function is Function.BALANCE:
+            return self._balance(question, behaviour)
         repeated = self._repeat(book, question)
         if repeated is not None:
             book.arrive_again(question.number)
             return replace(repeated, manner=_again(behaviour.manner))
         entry = book.insert(self._decide(book, question, behaviour))
         return self._answered(book, question, entry, behaviour.manner)
+
+    def _balance(self, question: Question, behaviour: Behaviour) -> Verdict:
+        """Tell what is on a card: always the same for the same seed."""
+        if behaviour.manner is Manner.DECLINE:
+            return Verdict(answer=_refusal(behaviour.code, _TEXTS.get(behaviour.code, "declined")))
+        balance = self._plan.draw("balance", question.card, _MOST_BALANCE)
+        today = business_day(self._clock.now())
+        answer = Answer(code="00", text=_TEXTS["00"], state="SUCCESS", value_on=today, balance=balance)
+        return Verdict(answer=answer, manner=behaviour.manner)
 
     def _repeat(self, book: Book, question: Question) -> Verdict | None:
         """Find the first answer to a number that came before; None for a new one."""
@@ -150,16 +161,20 @@ class Desk:
 
     def _decide(self, book: Book, question: Question, behaviour: Behaviour) -> Entry:
         match question.function:
-            case Function.PAY:
+            case Function.PAY | Function.HOLD:
                 code, amount = _pay_code(book, question), question.amount or 0
+            case Function.RELEASE:
+                code, amount = _release(book, question)
+            case Function.COMPLETE:
+                code, amount = _complete(book, question), question.amount or 0
             case Function.VOID:
                 code, amount = _void(book, question)
             case Function.REFUND:
                 code, amount = _refund(book, question), question.amount or 0
             case Function.REVERSE:
                 code, amount = _reverse(book, question)
-            case Function.QUERY:
-                raise ValueError("a query leaves nothing in the books")
+            case Function.QUERY | Function.BALANCE:
+                raise ValueError("a question leaves nothing in the books")
             case unreachable:
                 assert_never(unreachable)
         if code == "00" and behaviour.manner is Manner.DECLINE:
@@ -192,7 +207,15 @@ _KINDS = {
     Function.VOID: Kind.VOID,
     Function.REFUND: Kind.REFUND,
     Function.REVERSE: Kind.REVERSE,
+    Function.HOLD: Kind.HOLD,
+    Function.RELEASE: Kind.RELEASE,
+    Function.COMPLETE: Kind.COMPLETE,
 }
+_OF_A_CARD = frozenset({Function.PAY, Function.HOLD, Function.BALANCE})
+_OF_AN_ORIGINAL = frozenset({Function.VOID, Function.REFUND, Function.RELEASE, Function.COMPLETE})
+_SALES = frozenset({Kind.PAY, Kind.COMPLETE})
+_MOST_BALANCE = 10_000_000
+_MOST_PERCENT = 115
 
 
 def _pay_code(book: Book, question: Question) -> str:
@@ -207,7 +230,7 @@ def _void(book: Book, question: Question) -> tuple[str, int]:
     if book.is_barred(question.number):
         return "12", question.amount or 0
     original = book.find(question.original)
-    if original is None or original.kind is not Kind.PAY:
+    if original is None or original.kind not in _SALES:
         return "25", question.amount or 0
     if original.state is not State.SUCCESS or book.counters(original.number):
         return "12", original.amount
@@ -218,7 +241,7 @@ def _refund(book: Book, question: Question) -> str:
     if book.is_barred(question.number):
         return "12"
     original = book.find(question.original)
-    if original is None or original.kind is not Kind.PAY:
+    if original is None or original.kind not in _SALES:
         return "25"
     counters = book.counters(original.number)
     if original.state is not State.SUCCESS or any(entry.kind is Kind.VOID for entry in counters):
@@ -226,6 +249,35 @@ def _refund(book: Book, question: Question) -> str:
     if not question.amount or question.unit != _UNIT:
         return "13"
     return "00" if question.amount <= original.amount - sum(entry.amount for entry in counters) else "61"
+
+
+def _hold(book: Book, question: Question) -> tuple[str, Entry | None]:
+    """Find the hold in question, and the code of what is in the way; a voided completion leaves it standing."""
+    original = book.find(question.original)
+    if book.is_barred(question.number):
+        return "12", original
+    if original is None or original.kind is not Kind.HOLD:
+        return "25", None
+    taken = [one for one in book.counters(original.number) if not _is_voided(book, one)]
+    return ("12" if original.state is not State.SUCCESS or taken else "00"), original
+
+
+def _is_voided(book: Book, entry: Entry) -> bool:
+    return entry.kind is Kind.COMPLETE and any(one.kind is Kind.VOID for one in book.counters(entry.number))
+
+
+def _release(book: Book, question: Question) -> tuple[str, int]:
+    code, hold = _hold(book, question)
+    return code, question.amount or 0 if hold is None else hold.amount
+
+
+def _complete(book: Book, question: Question) -> str:
+    code, hold = _hold(book, question)
+    if code != "00" or hold is None:
+        return code
+    if not question.amount or question.unit != _UNIT:
+        return "13"
+    return "00" if question.amount * 100 <= hold.amount * _MOST_PERCENT else "61"
 
 
 def _reverse(book: Book, question: Question) -> tuple[str, int]:
@@ -236,7 +288,7 @@ def _reverse(book: Book, question: Question) -> tuple[str, int]:
     if original.kind in {Kind.PAYOUT, Kind.REVERSE}:
         return "12", original.amount
     if original.state in {State.SUCCESS, State.PROCESSING}:
-        if original.listed or book.counters(original.number):
+        if original.listed or any(not _is_voided(book, one) for one in book.counters(original.number)):
             return "12", original.amount
         code = "12" if original.state is State.PROCESSING else original.code
         book.move(original.number, state=State.REVERSED, code=code, text="reversed")

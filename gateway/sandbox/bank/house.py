@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,13 @@ from gateway.sandbox.bank.realtime import Realtime
 from gateway.sandbox.bank.sftp import SftpListener, Uploads
 from gateway.sandbox.bank.signatures import Seal
 from gateway.sandbox.bank.store import Store
+from gateway.sandbox.source import SourcePlan, SourceService
+from gateway.sandbox.source.service import PATH
 
 _BIND_TRIES = 50
 _BIND_PAUSE_SECONDS = 0.2
+# what the source tells has happened since the sandbox's rules were in force
+_RULES_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +77,19 @@ class House:
             is_being_written=self._uploads.is_being_written,
         )
         self._realtime = Realtime(desk=self._desk, seal=_seal(self._identity), clock=clock)
+        self._source = SourceService(
+            SourcePlan(seed=settings.seed, since=clock.now() + _RULES_WITHIN),
+            keyid=settings.customer,
+            secret=self._identity.token.encode(),
+            clock=clock,
+        )
         orders = Orders(clock=clock, customer=settings.customer)
         self._control = Control(
             store=self._store,
             desk=self._desk,
             batch=self._batch,
             orders=orders,
+            source=self._source,
             clock=clock,
             token=self._identity.token,
         )
@@ -94,6 +106,9 @@ class House:
         self._sftp.start()
         https = await self._serve("https", self._realtime.application(), _tls(self._identity))
         control = await self._serve("control", self._control.application(), None)
+        source = await self._serve("source", self._source.application(), _tls(self._identity))
+        self._source.address = f"https://{HOST}:{source}"
+        await self._control.start()
         self._worker = asyncio.create_task(self._batch.run())
         return self._ready(https=https, control=control, sftp=sftp)
 
@@ -178,6 +193,12 @@ class House:
                 "host_key": public_openssh(identity.sftp_host_key),
             },
             "control": {"url": address, "token": identity.token},
+            "source": {
+                "url": f"{self._source.address}{PATH}",
+                "ca": identity.authority,
+                "keyid": self._settings.customer,
+                "secret": identity.token,
+            },
             "books": f"{address}/books?token={identity.token}",
         }
 

@@ -96,7 +96,7 @@ def public_openssh(private_pem: str) -> str:
 
 
 class Ports:
-    """The ports of the bank's three listeners, kept in its folder: the first start chooses, later ones use the same."""
+    """The ports of the bank's listeners, kept in its folder: the first start chooses, later ones use the same."""
 
     def __init__(self, folder: Path, randomness: Randomness) -> None:
         self._path = folder / "ports.json"

@@ -22,6 +22,10 @@ class Function(StrEnum):
     REFUND = "REFUND"
     REVERSE = "REVERSE"
     QUERY = "QUERY"
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
+    COMPLETE = "COMPLETE"
+    BALANCE = "BALANCE"
 
 
 class BadQuestionError(Exception):
@@ -39,6 +43,7 @@ class Question:
     amount: int | None = None
     unit: str = ""
     card: str = field(default="", repr=False)
+    pin_block: str = field(default="", repr=False)
     merchant: str = ""
     terminal: str = ""
 
@@ -54,6 +59,7 @@ class Answer:
     approval: str = ""
     value_on: str = ""
     amount: int | None = None
+    balance: int | None = None
 
 
 def read_question(body: bytes) -> Question:
@@ -75,6 +81,7 @@ def read_question(body: bytes) -> Question:
         amount=int(content["Amount"]) if _AMOUNT.fullmatch(content.get("Amount", "")) else None,
         unit=content.get("Unit", ""),
         card=content.get("Card", ""),
+        pin_block=content.get("PinBlock", ""),
         merchant=content.get("Merchant", ""),
         terminal=content.get("Terminal", ""),
     )
@@ -99,6 +106,7 @@ def write_answer(question: Question, answer: Answer, *, at: datetime) -> bytes:
         ("Approval", answer.approval),
         ("ValueOn", answer.value_on),
         ("Amount", "" if answer.amount is None else str(answer.amount)),
+        ("Balance", "" if answer.balance is None else str(answer.balance)),
     ):
         etree.SubElement(content, tag).text = text or None
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")

@@ -14,6 +14,9 @@ class Kind(StrEnum):
     REFUND = "refund"
     PAYOUT = "payout"
     REVERSE = "reverse"
+    HOLD = "hold"
+    RELEASE = "release"
+    COMPLETE = "complete"
 
 
 class State(StrEnum):

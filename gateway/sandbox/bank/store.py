@@ -115,10 +115,10 @@ class Book:
         return None if row is None else _entry(row)
 
     def counters(self, original: str) -> list[Entry]:
-        """Read the voids and refunds of `original` that stand or may come to stand."""
+        """Read what was done to `original` and stands or may come to stand."""
         rows = self._sql.execute(
             f"SELECT {_ENTRY} FROM instruction WHERE original = ?"
-            " AND kind IN ('void', 'refund') AND state IN ('success', 'processing')",
+            " AND kind IN ('void', 'refund', 'release', 'complete') AND state IN ('success', 'processing')",
             (original,),
         )
         return [_entry(row) for row in rows]
@@ -312,12 +312,13 @@ class Book:
         return 0 if row is None else int(row[0])
 
     def list_acquiring(self, name: str, *, without: Sequence[str]) -> None:
-        """Put every PAY, VOID and REFUND that stands and is in no file yet into file `name`, except `without`."""
+        """Put every sale, VOID and REFUND that stands and is in no file yet into file `name`, except `without`."""
         self._sql.execute(
             "INSERT INTO out_line SELECT ?, row_number() OVER (ORDER BY place), number, 'ACQUIRING',"
-            " CASE kind WHEN 'pay' THEN 'P' WHEN 'void' THEN 'V' ELSE 'R' END, amount, 'S', '00', 'done',"
+            " CASE WHEN kind IN ('pay', 'complete') THEN 'P' WHEN kind = 'void' THEN 'V' ELSE 'R' END, amount, 'S',"
+            " '00', 'done',"
             " printf('B%011d', place), value_on, 0 FROM instruction"
-            " WHERE listed = '' AND state = 'success' AND kind IN ('pay', 'void', 'refund')"
+            " WHERE listed = '' AND state = 'success' AND kind IN ('pay', 'complete', 'void', 'refund')"
             " AND number NOT IN (SELECT value FROM json_each(?))",
             (name, json.dumps(list(without))),
         )
@@ -351,7 +352,8 @@ class Book:
     def change_amount(self, number: str, amount: int) -> bool:
         """Change the amount of an entry that is in no file yet; False where there is none."""
         cursor = self._sql.execute(
-            "UPDATE instruction SET amount = ? WHERE number = ? AND listed = '' AND kind IN ('pay', 'void', 'refund')",
+            "UPDATE instruction SET amount = ? WHERE number = ? AND listed = ''"
+            " AND kind IN ('pay', 'complete', 'void', 'refund')",
             (amount, number),
         )
         return cursor.rowcount == 1

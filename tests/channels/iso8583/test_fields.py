@@ -95,14 +95,14 @@ def test_a_short_value_is_filled_up_on_its_side(number: int, value: str, written
         (2, "16 62220200", "the message ends inside this field"),
         (2, "", "the message ends inside this field's length"),
         (3, "2000", "the message ends inside this field"),
-        (3, "20000A", "a nibble is not a digit"),
-        (22, "0511", "the pad nibble is not 0"),
-        (23, "1001", "the pad nibble is not 0"),
-        (32, "11 123456789011", "the pad nibble is not 0"),
-        (37, "31323334353637383930310A", "a character is not a letter, a digit or a space"),
+        (3, "20000A", "digit expected at 6"),
+        (22, "0511", "the fill nibble is not 0"),
+        (23, "1001", "the fill nibble is not 0"),
+        (32, "11 123456789011", "the fill nibble is not 0"),
+        (37, "31323334353637383930310A", "letter, digit or space expected at 12"),
         (44, "02 D3", "the message ends inside this field"),
-        (44, "01 D3", "not gbk text"),
-        (44, "01 07", "a control character"),
+        (44, "01 D3", "gbk character expected at 1"),
+        (44, "01 07", "a control character at 1"),
         (55, "0256" + "00" * 256, "the length is above 255"),
         (7, "1122334455", "not a field of this dialect"),
         (3, "20000000", "bytes after the last field"),
@@ -118,13 +118,13 @@ def test_what_does_not_fit_is_refused_with_its_field_and_place(number: int, cont
 @pytest.mark.parametrize(
     ("number", "content", "why"),
     [
-        (3, b"20000x", "a character is not a digit"),
+        (3, b"20000x", "digit expected at 6"),
         (2, b"1x6222", "the length is not a number"),
         (2, b"206222", "the length is above 19"),
-        (52, b"00112233445566zz", "upper-case hexadecimal expected"),
-        (52, b"0011223344556aaa", "upper-case hexadecimal expected"),
-        (35, b"036A2", "a character is not one of a track"),
-        (44, b"01\xff", "not ascii text"),
+        (52, b"00112233445566zz", "upper-case hexadecimal digit expected at 15"),
+        (52, b"0011223344556aaa", "upper-case hexadecimal digit expected at 14"),
+        (35, b"036A2", "digit or separator expected at 2"),
+        (44, b"01\xff", "ascii character expected at 1"),
     ],
 )
 def test_what_does_not_fit_as_characters_is_refused(number: int, content: bytes, why: str) -> None:
@@ -137,14 +137,14 @@ def test_what_does_not_fit_as_characters_is_refused(number: int, content: bytes,
     ("mti", "number", "value", "why"),
     [
         ("0200", 2, "6" * 20, "longer than 19"),
-        ("0200", 3, "12345x", "a character is not a digit"),
-        ("0200", 3, "١٢٣٤٥٦", "a character is not a digit"),
+        ("0200", 3, "12345x", "digit expected at 6"),
+        ("0200", 3, "١٢٣٤٥٦", "digit expected at 1"),
         ("0200", 3, b"123456", "text expected"),
         ("0200", 52, "12345678", "bytes expected"),
         ("0200", 52, b"1234567", "shorter than 8"),
-        ("0200", 37, "é", "a character is not a letter, a digit or a space"),
-        ("0200", 44, "\N{SNOWMAN}\N{GRINNING FACE}", "a character is not in gbk"),
-        ("0200", 44, "line\nbreak", "a control character"),
+        ("0200", 37, "é", "letter, digit or space expected at 1"),
+        ("0200", 44, "\N{SNOWMAN}\N{GRINNING FACE}", "gbk character expected at 1"),
+        ("0200", 44, "line\nbreak", "a control character at 5"),
         ("0200", 7, "1122334455", "not a field of this dialect"),
         ("0200", 1, "1", "not a field of this dialect"),
         ("0200", 65, "1", "not a field of this dialect"),
@@ -156,3 +156,10 @@ def test_a_message_that_cannot_be_written_names_the_field(mti: str, number: int,
         encode(CUPS, Message(mti, {number: value}))
     assert caught.value.why == why
     assert caught.value.field == (0 if mti == "02" else number)
+
+
+def test_an_error_says_field_rule_and_place() -> None:
+    with pytest.raises(CodecError, match=r"^field 4: n12, digit expected at 7$"):
+        decode(ISO87_ASCII, ascii_message(4, b"000000x12345"))
+    with pytest.raises(CodecError, match=r"^field 2: n\.\.19 LL, the length is above 19$"):
+        decode(CUPS, packed_message(2, "20"))

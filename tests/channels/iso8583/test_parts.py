@@ -57,21 +57,66 @@ def test_field_61_of_another_length_is_refused(value: str) -> None:
     assert caught.value.field == 61
 
 
-def test_field_55_with_long_tags_and_long_lengths() -> None:
-    data = bytes.fromhex("9F2608 1122334455667788 950500000080 00 DFAE0301 7F 8481 80") + bytes(128)
-    assert emv(data[:-131]) == {
-        b"\x9f\x26": bytes.fromhex("1122334455667788"),
-        b"\x95": bytes.fromhex("0000008000"),
-        b"\xdf\xae\x03": b"\x7f",
-    }
-    assert emv(data)[b"\x84"] == bytes(128)
+def found(data: bytes) -> list[tuple[str, bytes]]:
+    return [(each.name, each.value) for each in emv(data)]
 
 
-@pytest.mark.parametrize("dump", ["9F", "9F26", "9F260811", "9F2680", "9F268411", "950101 950102", "9F8F", "5F83"])
-def test_field_55_that_is_broken_is_refused(dump: str) -> None:
+def test_field_55_with_long_tags() -> None:
+    assert found(bytes.fromhex("9F2608 1122334455667788 950500000080 00 DFAE0301 7F")) == [
+        ("9F26", bytes.fromhex("1122334455667788")),
+        ("95", bytes.fromhex("0000008000")),
+        ("DFAE03", b"\x7f"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("length", "size"),
+    [("00", 0), ("7F", 127), ("8180", 128), ("81FF", 255), ("820100", 256), ("83000003", 3), ("8400000002", 2)],
+)
+def test_every_form_of_length(length: str, size: int) -> None:
+    assert found(bytes.fromhex("84" + length) + bytes([7]) * size) == [("84", bytes([7]) * size)]
+
+
+def test_objects_inside_objects_and_a_tag_twice_are_kept() -> None:
+    first, second = emv(bytes.fromhex("7008 9A03261122 9C0100 9A03261123"))
+    assert [(each.name, each.value.hex(), each.offset) for each in first.inside] == [
+        ("9A", "261122", 2),
+        ("9C", "00", 7),
+    ]
+    assert (first.is_constructed, second.is_constructed, second.offset) == (True, False, 10)
+    assert [each.name for each in emv(bytes.fromhex("9A03261122 9A03261123"))] == ["9A", "9A"]
+
+
+def test_zeros_between_objects_mean_nothing() -> None:
+    assert found(bytes.fromhex("0000 9C0100 00 9A03261122 0000")) == [("9C", b"\0"), ("9A", b"\x26\x11\x22")]
+
+
+@pytest.mark.parametrize(
+    ("dump", "offset", "why"),
+    [
+        ("9F", 0, "a tag is cut short"),
+        ("9F26", 2, "tag 9F26: the length is missing"),
+        ("9C0100 9F260811", 3, "tag 9F26: the value is cut short"),
+        ("9F2680", 2, "tag 9F26: a length of the indefinite form"),
+        ("9F268411", 2, "tag 9F26: the length is cut short or of more than 4 bytes"),
+        ("9F2685 0000000001 00", 2, "tag 9F26: the length is cut short or of more than 4 bytes"),
+        ("9F8F", 0, "a tag is cut short"),
+        ("1F8181818101 00", 0, "a tag of more than 4 bytes"),
+        ("7003 9A0326", 2, "tag 9A: the value is cut short"),
+        ("7002" * 9 + "9C00", 18, "objects inside objects, too deep"),
+    ],
+)
+def test_field_55_that_is_broken_is_named(dump: str, offset: int, why: str) -> None:
+    data = bytes.fromhex(dump) if "7002" not in dump else nest(bytes.fromhex("9C00"), 9)
     with pytest.raises(CodecError) as caught:
-        emv(bytes.fromhex(dump))
-    assert caught.value.field == 55
+        emv(data)
+    assert (caught.value.field, caught.value.offset, caught.value.why) == (55, offset, why)
+
+
+def nest(inside: bytes, times: int) -> bytes:
+    for _ in range(times):
+        inside = b"\x70" + bytes([len(inside)]) + inside
+    return inside
 
 
 def test_reader_data() -> None:
@@ -90,6 +135,7 @@ def test_reader_data_that_is_broken_is_refused(dump: str) -> None:
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    for read in (emv, reader_data):
-        with contextlib.suppress(CodecError):
-            assert sum(map(len, read(data).values())) <= len(data)
+    with contextlib.suppress(CodecError):
+        assert sum(len(each.value) for each in emv(data)) <= len(data)
+    with contextlib.suppress(CodecError):
+        assert sum(map(len, reader_data(data).values())) <= len(data)

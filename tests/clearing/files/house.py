@@ -179,7 +179,7 @@ class House:
             routes=BatchRoutes(self.pool),
             ids=self.ids,
             clock=self.clock,
-            settings=self.limits,
+            limits=lambda _: self.limits,
         )
 
         async def carrier(channel: UUID, params: Mapping[str, object]) -> FileCarrier:

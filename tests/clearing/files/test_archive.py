@@ -31,7 +31,7 @@ async def test_what_goes_in_comes_out(archive: Archive, house: House, pieces: tu
 async def test_nothing_in_the_store_is_in_clear(archive: Archive, house: House) -> None:
     file = house.ids.new()
     writing = await archive.write(file, [b"6222020000000000", b"zhang san"])
-    rows = await house.pool.fetch("SELECT sealed FROM file_piece WHERE file_id = $1", file)
+    rows = await house.pool.fetch("SELECT sealed FROM file_piece WHERE content_id = $1", file)
     assert len(rows) == 3
     assert not any(part in row["sealed"] for row in rows for part in (b"6222", b"zhang"))
     assert writing.digest == hashlib.sha256(b"6222020000000000zhang san").digest()
@@ -51,13 +51,13 @@ async def test_a_piece_of_another_file_or_place_is_noticed(archive: Archive, hou
     await archive.write(other, [b"y" * 25])
     await house.pool.execute(
         "UPDATE file_piece a SET sealed = b.sealed FROM file_piece b"
-        " WHERE a.file_id = $1 AND a.place = 1 AND b.file_id = $2 AND b.place = 1",
+        " WHERE a.content_id = $1 AND a.place = 1 AND b.content_id = $2 AND b.place = 1",
         *(file, other),
     )
     with pytest.raises(KeyStoreError):
         await archive.digest(file)
     await archive.write(other, [b"y" * 25])
-    await house.pool.execute("UPDATE file_piece SET sealed = set_byte(sealed, 20, 7) WHERE file_id = $1", other)
+    await house.pool.execute("UPDATE file_piece SET sealed = set_byte(sealed, 20, 7) WHERE content_id = $1", other)
     with pytest.raises(KeyStoreError):
         await archive.digest(other)
 

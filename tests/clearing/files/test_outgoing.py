@@ -11,6 +11,7 @@ import pytest
 from channels.filebank import FileBank
 from connectors.ports import NotUploaded, Upload, UploadUnknown
 from gateway.clearing.files import FileSettings, FileState
+from gateway.clearing.files.register import MovedError
 from gateway.payments.payout import PayoutState
 from gateway.tasks import Timer
 from tests.clearing.files.house import DAY, House, document, line
@@ -48,8 +49,8 @@ async def test_the_file_is_the_banks_own_form_byte_for_byte(house: House) -> Non
     assert first[133:148] == b"%015d" % 100_00
     assert first[148:188].decode().split()[0] == "WITHDRAWAL"
     assert (file.count, file.amount_minor, file.size) == (3, 600_00, 190 * 5)
-    assert file.path == f"store:/{file.id}"
-    stored = [piece async for piece in house.office.archive.read(file.id)]
+    assert file.path == f"store:/{file.content_id}"
+    stored = [piece async for piece in house.office.archive.read(file.content_id)]
     assert b"".join(stored) == (house.folder / "in" / file.name).read_bytes()
     assert await house.states("file", file.id) == [
         "collecting",
@@ -246,12 +247,27 @@ async def test_two_workers_on_one_file_send_it_once(house: House) -> None:
     assert await house.balance(house.transit) == -(600_00 + 3_00)
 
 
+async def test_a_generator_that_comes_late_harms_nothing(house: House) -> None:
+    await three(house)
+    (file,) = await house.office.cut_off(house.channel, who="operator")
+    stale = await house.file(file)
+    house.faults.plan = {"files.generated": 1}
+    await house.fate()
+    await house.restart()
+    with pytest.raises(MovedError):
+        await house.office.outgoing._walk(stale)
+    assert await house.pool.fetchval("SELECT count(DISTINCT content_id) FROM file_piece") == 1
+    assert await house.pool.fetchval("SELECT count(*) FROM file_spool") == 0
+    await house.run()
+    assert (await house.file(file)).state is FileState.SUBMITTED
+
+
 async def test_a_store_that_lost_a_piece_sends_nothing(house: House) -> None:
     await three(house)
     (file,) = await house.office.cut_off(house.channel, who="operator")
     house.faults.plan = {"files.generated": 1}
     await house.fate()
-    await house.pool.execute("DELETE FROM file_piece WHERE file_id = $1", file)
+    await house.pool.execute("DELETE FROM file_piece WHERE content_id = $1", (await house.file(file)).content_id)
     await house.restart()
     await house.run()
     assert (await house.file(file)).state is FileState.GENERATED

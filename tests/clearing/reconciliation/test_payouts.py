@@ -283,3 +283,27 @@ async def test_what_came_back_meanwhile_is_not_given_to_its_owner_twice(house: H
     given = await house.office.resolve(difference.id, how=How.GIVE_BACK, who="operator")
     assert isinstance(given, Difference)
     assert (await house.has(agent), await house.balance(house.suspense("diff"))) == (had, 0)
+
+
+async def test_a_payout_that_failed_was_paid_and_came_back_is_its_owners_again(house: House) -> None:
+    agent, (payout,), (number,) = await sent(house, 500_00)
+    house.answer("RET", 1, line(1, number, 500_00, state="F", code="05"))
+    await house.fetch()
+    had, bank = await house.has(agent), await house.balance(house.bank)
+    for place, (state, owns) in enumerate((("S", had - 500_00), ("R", had)), 2):
+        house.answer("RET", place, line(1, number, 500_00, state=state))
+        (file,) = await house.fetch()
+        (difference,) = await house.office.differences((await house.batch_of(file)).id)
+        assert difference.kind is DifferenceKind.STATUS_DIFFERS
+        resolved = await house.office.resolve(difference.id, how=How.BANK_IS_RIGHT, who="operator")
+        assert isinstance(resolved, Difference)
+        assert await house.has(agent) == owns
+        assert await house.balance(house.suspense("diff")) == 0
+    assert await house.balance(house.bank) == bank
+    assert (await house.payout(payout)).state is PayoutState.FAILED
+    # The same return once more is the bank's error and stands in suspense.
+    house.answer("RET", 4, line(1, number, 500_00, state="R"))
+    (again,) = await house.fetch()
+    assert (await house.batch_of(again)).duplicate == 1
+    assert await house.has(agent) == had
+    assert await house.trial() == 0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from gateway.clearing.files import FileSettings, FileState
+from gateway.clearing.files.model import FileEvent, FileRecord
+from gateway.clearing.files.register import MovedError
 from gateway.clearing.returns.model import Batch, BatchEvent, BatchState
 from gateway.clearing.returns.states import BATCHES, NotAllowedError, advance
 from gateway.journal import Key, Refused
 from gateway.kernel.reasons import Reason
 from gateway.payments.payout import PayoutState
-from gateway.tasks import Timer
+from gateway.tasks import Finished, Timer
 from tests.clearing.files.house import House, line
 
 S, E = BatchState, BatchEvent
@@ -175,6 +178,51 @@ async def test_two_workers_on_one_batch_post_it_once(house: House) -> None:
     assert (now.matched, now.missing, now.state) == (1, 18, BatchState.NOT_BALANCED)
     assert await house.balance(house.bank) == 100
     assert len(await house.office.differences(batch.id, limit=100)) == 18
+
+
+async def test_two_batches_that_end_at_the_same_moment_finish_their_file_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find that the file is all that is left to move; whoever comes second finds it moved, and that is well."""
+    batch = await by_hand(house)
+    await house.office.reconcile(batch.id, who="operator")
+    reconciliations, register, met = house.office.reconciliations, house.office.reconciliations._register, []
+    move, both = register.move, asyncio.Event()
+
+    async def at_the_same_moment(file: FileRecord, event: FileEvent, **fields: Any) -> FileRecord:
+        met.append(event)
+        if len(met) == 2:
+            both.set()
+        await both.wait()
+        return await move(file, event, **fields)
+
+    monkeypatch.setattr(register, "move", at_the_same_moment)
+    await reconciliations._run(await reconciliations._batch(batch.id), house.clock.monotonic() + 60)
+    ended = await asyncio.gather(*(reconciliations.handle(_timer(batch)) for _ in range(2)))
+    assert ended == [Finished(), Finished()]
+    assert met == [FileEvent.FINISH] * 2
+    assert (await house.file(batch.file_id)).state is FileState.DONE
+    assert (await house.states("file", batch.file_id)).count("done") == 1
+
+
+async def test_a_file_that_was_only_noted_meanwhile_is_finished_by_the_next_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = await by_hand(house)
+    await house.office.reconcile(batch.id, who="operator")
+    reconciliations, register = house.office.reconciliations, house.office.reconciliations._register
+    move = register.move
+
+    async def after_a_note(file: FileRecord, event: FileEvent, **fields: Any) -> FileRecord:
+        monkeypatch.undo()
+        await register.note(file, {"modified_at": house.clock.now()}, why="listed again with another time")
+        return await move(file, event, **fields)
+
+    monkeypatch.setattr(register, "move", after_a_note)
+    with pytest.raises(MovedError):
+        await reconciliations.handle(_timer(batch))
+    assert await reconciliations.handle(_timer(batch)) == Finished()
+    assert (await house.file(batch.file_id)).state is FileState.DONE
 
 
 def _timer(batch: Batch) -> Timer:

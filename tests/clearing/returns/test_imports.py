@@ -323,3 +323,22 @@ def mutated(whole: bytes, chance: random.Random) -> bytes:
         if not content:
             break
     return bytes(content)
+
+
+async def test_the_same_details_in_another_order_say_the_same(house: House) -> None:
+    """Each detail speaks for itself by its own number; the totals prove that all of them are there."""
+    for number in NUMBERS:
+        await house.operation(number, 5)
+    lines = acquired(*NUMBERS)
+    house.answer("ACQ", 1, *random.Random(7).sample(lines, len(lines)))
+    (file,) = await house.fetch()
+    batch = await house.batch_of(file)
+    assert (batch.matched, batch.different, batch.state) == (len(NUMBERS), 0, BatchState.BALANCED)
+
+
+async def test_a_detail_that_comes_twice_is_a_difference(house: House) -> None:
+    await house.operation(NUMBERS[0], 5)
+    house.answer("ACQ", 1, *acquired(NUMBERS[0], NUMBERS[0]))
+    (file,) = await house.fetch()
+    batch = await house.batch_of(file)
+    assert (batch.matched, batch.duplicate, batch.state) == (1, 1, BatchState.NOT_BALANCED)

@@ -70,7 +70,7 @@ async def test_a_repeated_file_is_refused_and_leaves_nothing(house: House) -> No
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.REFERENCE_REUSED
     assert await house.pool.fetchval("SELECT count(*) FROM file") == 1
-    assert await house.pool.fetchval("SELECT count(DISTINCT file_id) FROM file_piece") == 1
+    assert await house.pool.fetchval("SELECT count(DISTINCT content_id) FROM file_piece") == 1
 
 
 async def test_the_same_name_with_other_content_is_kept_in_quarantine(house: House) -> None:
@@ -92,7 +92,7 @@ async def test_the_same_content_under_another_name_is_a_recorded_duplicate(house
     (twin,) = await house.office.list_files(state=FileState.DUPLICATE)
     assert isinstance(first, Accepted)
     assert twin.duplicate_of == first.file
-    assert await house.pool.fetchval("SELECT count(*) FROM file_piece WHERE file_id = $1", twin.id) == 0
+    assert await house.pool.fetchval("SELECT count(*) FROM file_piece WHERE content_id = $1", twin.id) == 0
     assert await rows(house) == 1
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from channels.instruction import Approved, Ask, Capabilities, Declined, Instruction, NotFound, Outcome, Unknown
+from channels.instruction import Approved, Ask, Balance, Capabilities, Declined, Instruction, NotFound, Outcome, Unknown
 from channels.ports import Message
 from connectors.ports import Answered, Exchange, NoAnswer, Unsent
 from gateway.clearing import store as clearing_store
@@ -27,7 +27,7 @@ from gateway.clearing.settings import RoadSettings
 from gateway.fees import FeeBook, FeeDesk, percent
 from gateway.fees import store as fee_store
 from gateway.journal import Journal
-from gateway.journal.model import Change
+from gateway.journal.model import Change, Count
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.ids import UuidSevens
 from gateway.kernel.metrics import build_metrics
@@ -35,9 +35,9 @@ from gateway.kernel.money import Money
 from gateway.kernel.postgres.embedded import EmbeddedPostgres
 from gateway.kernel.postgres.pool import open_pool
 from gateway.kernel.randomness import SystemRandomness
-from gateway.keys import KeyStore, KeyStoreSettings, open_software_store
+from gateway.keys import KeyKind, KeyStore, KeyStoreSettings, open_software_store
 from gateway.ledger import Account, Leg, Purpose, Transfer
-from gateway.merchants import Directory, Merchant, Onboarding
+from gateway.merchants import Directory, Merchant, Onboarding, Terminal
 from gateway.merchants import store as merchant_store
 from gateway.parties import PLATFORM, Kind
 from gateway.payments import store as payments_store
@@ -45,9 +45,12 @@ from gateway.payments.model import (
     AcquiringAnswer,
     AcquiringRecord,
     CardData,
+    Item,
     Original,
     Reference,
+    Settling,
     Source,
+    Totals,
     Transaction,
 )
 from gateway.payments.operation import Operation
@@ -56,6 +59,7 @@ from gateway.tasks import TIMER, Timers
 TERMINAL = "10000001"
 MERCHANT = "104110070110814"
 DAY = date(2026, 11, 22)
+BALANCES = (Balance(account="30", kind="02", unit="CNY", amount_minor=123_456),)
 QUICK = RoadSettings(
     bank_within_s=0.4,
     query_after_s=(0.05,),
@@ -83,16 +87,18 @@ class Bank:
     down: bool = False
     silent: bool = False
     refuse_reversals: bool = False
+    refuse: str = ""
     amount_said: int | None = None
     gate: asyncio.Event | None = None
     not_found_is_final_after_s: int = 3600
     circuit_is_open: bool = False
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    pin_blocks: list[bytes | None] = field(default_factory=list)
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            asks=frozenset({Ask.PAY, Ask.VOID, Ask.REFUND, Ask.REVERSE}),
+            asks=frozenset(set(Ask) - {Ask.PAYOUT}),
             communication="realtime",
             queries=True,
             reverse_bars_unknown=True,
@@ -101,6 +107,7 @@ class Bank:
         )
 
     async def ask(self, instruction: Instruction) -> Message:
+        self.pin_blocks += [instruction.card.pin_block] if instruction.card else []
         behaviour = instruction.card.pan[6:9] if instruction.card else "000"
         body = {
             "ask": instruction.ask,
@@ -135,9 +142,9 @@ class Bank:
             return self._reverse(said)
         if self.done.get(number) == "barred":
             return "12"
-        if behaviour[0] == "1":
+        if behaviour[0] == "1" or self.refuse:
             self.done[number] = "failed"
-            return behaviour[1:]
+            return self.refuse or behaviour[1:]
         if behaviour != "600":
             self.done[number] = "success"
         return None if behaviour in ("200", "600") else "00"
@@ -155,7 +162,11 @@ class Bank:
         code = body.decode()
         if code == "00":
             return Approved(
-                bank_reference=f"B{number[-6:]}", approval_code="123456", value_on=DAY, amount_minor=self.amount_said
+                bank_reference=f"B{number[-6:]}",
+                approval_code="123456",
+                value_on=DAY,
+                amount_minor=self.amount_said,
+                balances=BALANCES,
             )
         names = {"51": "insufficient_funds", "12": "wrong_state", "05": "bank_declined"}
         return Declined(code=code, reason=names[code]) if code in names else Unknown(why="no such code", code=code)
@@ -203,7 +214,16 @@ class World:
     traces: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def record(self, transaction: Transaction = Transaction.PURCHASE, **fields: Any) -> AcquiringRecord:
-        classes = {Transaction.REFUND: "022", Transaction.REVERSAL: "040", Transaction.ENQUIRY: "022"}
+        classes = {
+            Transaction.REFUND: "022",
+            Transaction.REVERSAL: "040",
+            Transaction.ENQUIRY: "022",
+            Transaction.PREAUTHORISATION: "010",
+            Transaction.PREAUTHORISATION_VOID: "010",
+            Transaction.SETTLEMENT: "050",
+            Transaction.UPLOAD: "032",
+            Transaction.UPLOAD_END: "032",
+        }
         trace = fields.pop("trace", None) or f"{next(self.traces):06d}"
         budget = fields.pop("budget", 2.0)
         minor = fields.pop("minor", 10_000)
@@ -224,29 +244,73 @@ class World:
         }
         return AcquiringRecord(**{**values, **fields})
 
-    async def carry(self, transaction: Transaction = Transaction.PURCHASE, **fields: Any) -> AcquiringAnswer:
+    async def carry(self, transaction: Transaction = Transaction.PURCHASE, **fields: Any) -> AcquiringAnswer | None:
         return await self.road.carrier.carry(self.record(transaction, **fields))
 
-    async def pay(self, **fields: Any) -> AcquiringAnswer:
+    async def pay(self, **fields: Any) -> AcquiringAnswer | None:
         return await self.carry(Transaction.PURCHASE, **fields)
 
-    async def void(self, of: Operation, **fields: Any) -> AcquiringAnswer:
+    async def void(self, of: Operation, **fields: Any) -> AcquiringAnswer | None:
         original = Original(batch=of.batch, trace=of.trace, rrn=of.rrn)
         return await self.carry(Transaction.VOID, original=original, minor=of.amount_minor, **fields)
 
-    async def refund(self, of: Operation, minor: int, **fields: Any) -> AcquiringAnswer:
+    async def refund(self, of: Operation, minor: int, **fields: Any) -> AcquiringAnswer | None:
         original = Original(batch=of.batch, trace=of.trace, rrn=of.rrn)
         return await self.carry(Transaction.REFUND, original=original, minor=minor, **fields)
 
-    async def reverse(self, of: Operation | str, **fields: Any) -> AcquiringAnswer:
+    async def reverse(self, of: Operation | str, **fields: Any) -> AcquiringAnswer | None:
         trace = of if isinstance(of, str) else of.trace
         return await self.carry(Transaction.REVERSAL, trace=trace, reversal_reason="98", **fields)
 
-    async def enquire(self, of: Operation | str) -> AcquiringAnswer:
+    async def hold(self, minor: int = 10_000, **fields: Any) -> Operation:
+        answer = await self.carry(Transaction.PREAUTHORISATION, minor=minor, **fields)
+        assert answer is not None
+        assert answer.reason == "done", answer
+        return await self.operation(answer)
+
+    async def on_hold(self, transaction: Transaction, of: Operation, minor: int, **fields: Any) -> AcquiringAnswer:
+        original = Original(batch=of.batch, trace=of.trace, approval_code=of.approval_code)
+        values = {"original": original, "minor": minor, "card": None, **fields}
+        answer = await self.carry(transaction, **values)
+        assert answer is not None
+        return answer
+
+    async def complete(self, of: Operation, minor: int, **fields: Any) -> AcquiringAnswer:
+        return await self.on_hold(Transaction.COMPLETION, of, minor, **fields)
+
+    async def release(self, of: Operation, **fields: Any) -> AcquiringAnswer:
+        return await self.on_hold(Transaction.PREAUTHORISATION_VOID, of, of.amount_minor, **fields)
+
+    async def void_completion(self, of: Operation, **fields: Any) -> AcquiringAnswer:
+        return await self.on_hold(Transaction.COMPLETION_VOID, of, of.amount_minor, **fields)
+
+    async def settle(self, totals: Totals, **fields: Any) -> AcquiringAnswer:
+        return await self.settling(Transaction.SETTLEMENT, Settling(totals=totals), **fields)
+
+    async def upload(self, *items: Item, **fields: Any) -> AcquiringAnswer:
+        return await self.settling(Transaction.UPLOAD, Settling(items=items), **fields)
+
+    async def end(self, count: int, code: str = "207", **fields: Any) -> AcquiringAnswer:
+        return await self.settling(Transaction.UPLOAD_END, Settling(count=count, end_code=code), **fields)
+
+    async def settling(self, transaction: Transaction, said: Settling, **fields: Any) -> AcquiringAnswer:
+        content = (("48", str(said)),)
+        values = {"settling": said, "minor": None, "card": None, "content": content, **fields}
+        answer = await self.carry(transaction, **values)
+        assert answer is not None
+        return answer
+
+    async def terminal(self) -> Terminal:
+        found, _ = await merchant_store.terminal(self.pool, TERMINAL)
+        assert found is not None
+        return found
+
+    async def enquire(self, of: Operation | str) -> AcquiringAnswer | None:
         trace = of if isinstance(of, str) else of.trace
         return await self.carry(Transaction.ENQUIRY, original=Original(batch="000001", trace=trace))
 
-    async def operation(self, answer: AcquiringAnswer) -> Operation:
+    async def operation(self, answer: AcquiringAnswer | None) -> Operation:
+        assert answer is not None
         assert answer.operation is not None
         return await self.fresh(answer.operation)
 
@@ -262,6 +326,7 @@ class World:
 
     async def sold(self, minor: int = 10_000, **fields: Any) -> Operation:
         answer = await self.pay(minor=minor, **fields)
+        assert answer is not None
         assert answer.reason == "done", answer
         return await self.operation(answer)
 
@@ -295,6 +360,12 @@ class World:
         )
         return value or 0
 
+    async def ripen(self, *, leave: int) -> None:
+        """All of the merchant's money but so much of it may be withdrawn."""
+        count = Count("unripe", str(self.merchant.id), leave - await self.unripe())
+        now = self.clock.now()
+        await self.journal.post(Change(id=self.ids.new(), who="test", why="ripened", occurred_at=now, counts=(count,)))
+
     async def instruction_states(self, operation: UUID) -> list[tuple[str, str, str]]:
         found = await clearing_store.instructions_of(self.pool, operation)
         return [(each.ask, each.state, each.communication) for each in found]
@@ -306,10 +377,11 @@ class World:
         rows = await self.pool.fetch("SELECT kind FROM timer ORDER BY kind")
         return [row["kind"] for row in rows]
 
-    async def run_timers(self) -> int:
-        """Run what is due, with budgets that have ended."""
+    async def run_timers(self, *, holds: bool = False) -> int:
+        """Run what is due, with budgets that have ended; `holds` have expired too."""
         await self.pool.execute("UPDATE operation SET answer_by = now() - interval '1 second' WHERE state = 'sent'")
-        await self.pool.execute("UPDATE timer SET due_at = now() WHERE due_at > now()")
+        soon = "UPDATE timer SET due_at = now() WHERE due_at > now() AND ($1 OR kind <> 'clearing.expire_hold')"
+        await self.pool.execute(soon, holds)
         return await self.timers.run_due()
 
     async def withdraw_all(self) -> None:
@@ -359,7 +431,10 @@ async def _seed(pool: asyncpg.Pool[Any], folder: Path) -> None:
     merchant = await onboarding.merchant(code="m1", number=MERCHANT, name="Shop one")
     account = await onboarding.party(kind=Kind.BANK_ACCOUNT, code="settlement", name="Our account")
     desk = ChannelDesk(pool=pool, onboarding=onboarding, clock=clock, ids=ids, who="test")
-    asks = [Ask.PAY, Ask.VOID, Ask.REFUND, Ask.REVERSE]
+    await onboarding.terminal(
+        number=TERMINAL, merchant=merchant.id, tmk=await keys.load(KeyKind.TERMINAL_MASTER, bytes(range(16)))
+    )
+    asks = [each for each in Ask if each is not Ask.PAYOUT]
     fields: dict[str, Any] = {"kind": "fake", "type_": "quick", "communication": "realtime", "asks": asks}
     channel = await desk.channel(code="bank", name="The bank", params={}, settlement_party=account.id, **fields)
     await desk.open_for(merchant.id, channel.id)
@@ -382,7 +457,10 @@ async def world(
     assert merchant is not None
     bank, made = Bank(), []
 
-    async def build(settings: RoadSettings = QUICK, join: OpenALine | None = None) -> World:
+    async def no_zone_key(_channel: UUID) -> None:
+        return None
+
+    async def build(settings: RoadSettings = QUICK, join: OpenALine | None = None, zone_key: Any = None) -> World:
         async def nothing() -> None:
             return None
 
@@ -398,7 +476,7 @@ async def world(
         directory = Directory(pool=pool)
         for each in (registry, fees, directory):
             await each.refresh()
-        journal = Journal(pool=pool, tables=[*TABLES, TIMER], clock=clock, ids=ids)
+        journal = Journal(pool=pool, tables=[*TABLES, TIMER, merchant_store.TERMINAL], clock=clock, ids=ids)
         await journal.start()
         faults = FaultPlan()
         road = build_road(
@@ -414,6 +492,7 @@ async def world(
             settings=settings,
             metrics=build_metrics(),
             nudge=lambda: None,
+            zone_key=no_zone_key if zone_key is None else zone_key,
         )
         timers = Timers(pool=pool, clock=clock, handlers=road.recovery.handlers(), owner="test")
         made.append((road, journal))

@@ -284,7 +284,7 @@ async def test_a_merchant_that_ripens_at_once_has_no_unripe_sum(world):
 
 async def test_the_unripe_sum_pays_first_and_never_goes_below_nothing(world):
     sale = await world.sold(10_000)
-    await world.pool.execute("UPDATE journal_counter SET value = 1000 WHERE scope = 'unripe'")
+    await world.ripen(leave=1_000)
     refund = await world.operation(await world.refund(sale, 4_000))
     assert (refund.unripe_minor, await world.unripe()) == (-1000, 0)
 

@@ -1,4 +1,4 @@
-"""What was told 98 does not stand, whatever the books, the clock or a crash do to the approval."""
+"""What was told 98 does not stand, and what may stand is not told 98, whatever books, clock or crash do to it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.app.desks.payments import PaymentService
+from gateway.clearing import store as clearing_store
 from gateway.clearing.change import WITHDRAW, arm
 from gateway.journal import Change, InDoubtError, Refused
 from gateway.kernel.reasons import Reason
-from gateway.payments import store as payments_store
+from gateway.parties.store import scope_of
 from gateway.payments.model import Original, Transaction
 
 GONE = ("declined", "reversing", "reversed")
@@ -44,8 +46,12 @@ async def until(world, record, *states):
             await asyncio.sleep(0.01)
 
 
+def again(world, record, within=2.0):
+    return replace(record, answer_by=world.clock.monotonic() + within, repeat=True)
+
+
 @pytest.mark.parametrize("transaction", [Transaction.PURCHASE, Transaction.VOID])
-async def test_an_approval_in_doubt_that_lands_after_all_is_undone(world, around, transaction):
+async def test_an_approval_in_doubt_is_told_to_nobody_and_a_repeat_learns_that_it_landed(world, around, transaction):
     sale, landing = await world.sold(), []
 
     async def doubt(post, change):
@@ -54,14 +60,29 @@ async def test_an_approval_in_doubt_that_lands_after_all_is_undone(world, around
 
     around(world, f"{transaction} approved", doubt)
     record = world.record(transaction, original=Original(rrn=sale.rrn))
-    assert (await world.road.carrier.carry(record)).reason is Reason.NO_ANSWER
+    assert await world.road.carrier.carry(record) is None
     await asyncio.gather(*landing)
-    await world.road.carrier.drain()
-    operation = await world.only(record.reference.trace)
-    assert (operation.state in GONE, operation.told) == (True, "no_answer")
+    assert (await world.only(record.reference.trace)).state == "approved"
+    assert (await world.road.carrier.carry(again(world, record))).reason is Reason.DONE
     await world.run_timers()
-    assert (await world.fresh(operation.id)).state == "reversed"
-    assert (await world.fresh(sale.id)).counter_id is None
+    assert (await world.only(record.reference.trace)).state == "approved"
+
+
+async def test_an_approval_in_doubt_that_landed_is_undone_by_the_terminals_reversal(world, around):
+    landing = []
+
+    async def doubt(post, change):
+        landing.append(asyncio.create_task(post(change)))
+        raise InDoubtError
+
+    around(world, "purchase approved", doubt)
+    record = world.record()
+    assert await world.road.carrier.carry(record) is None
+    await asyncio.gather(*landing)
+    assert (await world.reverse(record.reference.trace)).reason is Reason.DONE
+    await world.run_timers()
+    assert (await world.only(record.reference.trace)).state == "reversed"
+    assert set((await world.books()).values()) == {0}
 
 
 async def test_an_approval_in_doubt_that_never_lands_is_given_up(world, around):
@@ -70,33 +91,54 @@ async def test_an_approval_in_doubt_that_never_lands_is_given_up(world, around):
 
     around(world, "purchase approved", doubt)
     record = world.record()
+    assert await world.road.carrier.carry(record) is None
+    await world.run_timers()
+    operation = await world.only(record.reference.trace)
+    assert (operation.state in GONE, operation.told) == (True, "no_answer")
+    assert (await world.road.carrier.carry(again(world, record))).reason is Reason.NO_ANSWER
+
+
+async def test_nobody_is_told_98_while_an_approval_is_on_its_way(world, around):
+    """A repeat whose budget ends meanwhile hears nothing; the first is told what comes of it."""
+    posted, go = asyncio.Event(), asyncio.Event()
+
+    async def held(post, change):
+        posted.set()
+        await go.wait()
+        return await post(change)
+
+    around(world, "purchase approved", held)
+    record = world.record()
+    first = asyncio.create_task(world.road.carrier.carry(record))
+    await posted.wait()
+    heard = await world.road.carrier.carry(again(world, record, within=0.1))
+    go.set()
+    assert heard is None
+    assert (await first).reason is Reason.DONE
+
+
+async def test_a_broken_road_tells_98_only_of_what_it_has_begun(world, around):
+    broken = iter([OSError("gone"), OSError("gone")])
+
+    async def failing(post, change):
+        if (fault := next(broken, None)) is not None:
+            raise fault
+        return await post(change)
+
+    around(world, "purchase declined", failing)
+    record = world.record(behaviour="151")
     assert (await world.road.carrier.carry(record)).reason is Reason.NO_ANSWER
-    await world.road.carrier.drain()
-    assert (await world.only(record.reference.trace)).state == "reversing"
-
-
-async def test_what_cannot_be_undone_yet_is_tried_until_the_books_are_back(world, around, monkeypatch):
-    around(world, "purchase approved", outlasting)
-    standing, failures = payments_store.standing, iter([OSError("no connection")] * 3)
-
-    async def failing(pool, id_):
-        error = next(failures, None)
-        if error is not None:
-            raise error
-        return await standing(pool, id_)
-
-    monkeypatch.setattr(payments_store, "standing", failing)
-    record = world.record(budget=0.4)
-    assert (await world.road.carrier.carry(record)).reason is Reason.NO_ANSWER
-    await until(world, record, *GONE)
-    assert next(failures, None) is None
+    around(world, "purchase accepted", failing)
+    assert await world.pay() is None
+    await world.run_timers()
+    assert (await world.only(record.reference.trace)).state in GONE
 
 
 async def test_a_crash_after_a_late_approval_leaves_the_guard_to_undo_it(guarded, around):
     around(guarded, "purchase approved", outlasting)
     guarded.faults.point = "clearing.concluded"
     record = guarded.record(budget=0.4)
-    assert (await guarded.road.carrier.carry(record)).reason is Reason.NO_ANSWER
+    assert await guarded.road.carrier.carry(record) is None
     await guarded.road.carrier.drain()
     assert (await guarded.only(record.reference.trace)).state == "approved"
 
@@ -120,16 +162,16 @@ async def test_a_late_approval_that_is_told_is_let_stand_first(guarded, around):
     assert await guarded.timer_kinds() == []
 
 
-async def test_a_late_approval_whose_guard_cannot_be_ended_is_told_98_and_undone(guarded, around):
+async def test_a_late_approval_whose_guard_cannot_be_ended_is_told_to_nobody_and_undone(guarded, around):
     async def gone(post, change):
         return Refused(Reason.UNREACHABLE, "the books cannot be reached")
 
     around(guarded, "the approval was durable", gone)
-    answer = await guarded.pay()
-    assert answer.reason is Reason.NO_ANSWER
-    await guarded.road.carrier.drain()
+    record = guarded.record()
+    assert await guarded.road.carrier.carry(record) is None
     await guarded.run_timers()
     assert set((await guarded.books()).values()) == {0}
+    assert (await guarded.road.carrier.carry(again(guarded, record))).reason is Reason.NO_ANSWER
 
 
 async def test_an_approval_that_reaches_the_books_too_late_is_given_up(world, around):
@@ -139,39 +181,46 @@ async def test_an_approval_that_reaches_the_books_too_late_is_given_up(world, ar
 
     around(world, "purchase approved", queued)
     record = world.record(budget=0.4)
-    answer = await world.road.carrier.carry(record)
+    assert await world.road.carrier.carry(record) is None
     await world.road.carrier.drain()
     operation = await world.only(record.reference.trace)
-    assert (answer.reason, operation.state) == (Reason.NO_ANSWER, "reversing")
-    repeated = await world.road.carrier.carry(replace(record, answer_by=world.clock.monotonic() + 1))
-    assert (repeated.reason, repeated.answered_at) == (Reason.NO_ANSWER, answer.answered_at)
+    assert (operation.state, operation.told) == ("reversing", "no_answer")
+    repeated = await world.road.carrier.carry(again(world, record))
+    assert (repeated.reason, repeated.answered_at) == (Reason.NO_ANSWER, operation.answered_at)
     assert await world.instruction_states(operation.id) == [
         ("pay", "unknown", "no_answer"),
         ("reverse", "routed", "waiting"),
     ]
 
 
-async def test_nobody_is_told_00_while_an_approval_may_be_withdrawn(guarded, around):
-    go = asyncio.Event()
-
-    async def held(post, change):
-        await go.wait()
-        return await post(change)
-
+async def test_nobody_is_told_anything_while_an_approval_may_be_withdrawn(guarded, around):
     around(guarded, "purchase approved", outlasting)
-    around(guarded, "the purchase is undone", held)
     other = await guarded.build()
     record = guarded.record(budget=0.4)
-    assert (await guarded.road.carrier.carry(record)).reason is Reason.NO_ANSWER
+    assert await guarded.road.carrier.carry(record) is None
     await until(guarded, record, "approved")
+    service, sees = PaymentService(pool=guarded.pool), await scope_of(guarded.pool, guarded.merchant.id)
+    assert sees is not None
+    operation = await guarded.only(record.reference.trace)
+    assert (await service.find(sees, payment=operation.id)).state == "sent"
     for world in (guarded, other):
         enquired = await world.enquire(record.reference.trace)
         assert (enquired.reason, enquired.standing) == (Reason.IN_PROGRESS, "in progress")
-        again = replace(record, answer_by=world.clock.monotonic() + 0.2)
-        assert (await world.road.carrier.carry(again)).reason is Reason.NO_ANSWER
-    go.set()
+        assert await world.road.carrier.carry(again(world, record, within=0.2)) is None
     await guarded.road.carrier.drain()
+    await guarded.run_timers()
     assert (await guarded.enquire(record.reference.trace)).standing == "reversed"
+    assert (await service.find(sees, payment=operation.id)).state == "reversed"
+    assert (await guarded.road.carrier.carry(again(guarded, record))).reason is Reason.NO_ANSWER
+
+
+async def test_an_approval_stands_once_nothing_guards_it(world):
+    sale = await world.sold()
+    assert await clearing_store.stands(world.pool, sale.id)
+    await guard(world, sale)
+    assert not await clearing_store.stands(world.pool, sale.id)
+    await world.run_timers()
+    assert not await clearing_store.stands(world.pool, sale.id)
 
 
 async def test_a_guarded_approval_that_was_refunded_meanwhile_is_a_question(world):

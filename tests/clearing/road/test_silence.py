@@ -171,8 +171,8 @@ async def test_a_late_answer_to_a_refund_decides_it(world):
     assert (await world.only(record.reference.trace)).state == "approved"
 
 
-async def test_an_approval_durable_only_after_98_was_told_is_undone(world, monkeypatch):
-    """The commit of the approval hangs beyond the budget: the terminal hears 98, so the sale is taken back."""
+async def test_an_approval_durable_only_after_the_budget_is_told_to_nobody_but_its_repeat(world, monkeypatch):
+    """The commit of the approval hangs beyond the budget: the terminal hears nothing, so it repeats or reverses."""
     conclude, budget = Conclusions.conclude, 0.4
     record = world.record(budget=budget)
 
@@ -182,16 +182,16 @@ async def test_an_approval_durable_only_after_98_was_told_is_undone(world, monke
         return concluded
 
     monkeypatch.setattr(Conclusions, "conclude", slow)
-    answer = await world.road.carrier.carry(record)
-    assert answer.reason is Reason.NO_ANSWER
+    assert await world.road.carrier.carry(record) is None
     await world.road.carrier.drain()
     monkeypatch.undo()
     operation = await world.only(record.reference.trace)
-    assert (operation.state, operation.told) == ("reversing", "no_answer")
+    assert (operation.state, operation.told) == ("approved", "done")
+    again = replace(record, answer_by=world.clock.monotonic() + 2, repeat=True)
+    assert (await world.road.carrier.carry(again)).reason is Reason.DONE
+    assert (await world.reverse(operation)).reason is Reason.DONE
     assert set((await world.books()).values()) == {0}
     assert await world.unripe() == 0
-    await world.run_timers()
-    assert (await world.fresh(operation.id)).state == "reversed"
 
 
 async def test_a_cancelled_door_does_not_stop_the_road(world):
@@ -218,11 +218,13 @@ async def test_a_first_commit_that_outlasts_the_budget_is_never_sent(world, monk
 
     monkeypatch.setattr(world.journal, "post", slow)
     record = world.record(budget=0.3)
-    assert (await world.road.carrier.carry(record)).reason is Reason.NO_ANSWER
+    assert await world.road.carrier.carry(record) is None
     await world.road.carrier.drain()
     operation = await world.only(record.reference.trace)
-    assert (operation.state, operation.reason, operation.told) == ("declined", "busy", "no_answer")
+    assert (operation.state, operation.reason, operation.told) == ("declined", "busy", "busy")
     assert world.bank.seen == []
+    again = replace(record, answer_by=world.clock.monotonic() + 2, repeat=True)
+    assert (await world.road.carrier.carry(again)).reason is Reason.BUSY
 
 
 async def test_books_out_of_reach_leave_no_trace(world, monkeypatch):
@@ -232,18 +234,19 @@ async def test_books_out_of_reach_leave_no_trace(world, monkeypatch):
     monkeypatch.setattr(world.journal, "post", lambda _: _refused(Reason.UNREACHABLE))
     answer = await world.pay()
     assert (answer.reason, answer.operation) == (Reason.UNREACHABLE, None)
+    assert await world.pay(repeat=True) is None
     monkeypatch.setattr("gateway.payments.store.standing_by_rrn", gone)
     answer = await world.carry(Transaction.REFUND, original=Original(rrn="632600001000"))
     assert (answer.reason, answer.operation) == (Reason.UNREACHABLE, None)
     assert world.bank.seen == []
 
 
-async def test_a_commit_in_doubt_is_told_98_and_nothing_is_sent(world, monkeypatch):
+async def test_a_first_commit_in_doubt_is_told_to_nobody_and_nothing_is_sent(world, monkeypatch):
     async def in_doubt(_):
         raise InDoubtError
 
     monkeypatch.setattr(world.journal, "post", in_doubt)
-    assert (await world.pay()).reason is Reason.NO_ANSWER
+    assert await world.pay() is None
     assert world.bank.seen == []
 
 

@@ -14,6 +14,7 @@ from gateway.payments.payout.checks import Standing, Wanted, check
 
 GOOD = Standing(
     party_state="open",
+    merchant_state="open",
     card_is_bound=True,
     available_minor=1000_00,
     unripe_minor=0,
@@ -38,6 +39,9 @@ def test_all_checks_pass() -> None:
         ({}, {"amount_minor": -1}, Reason.BAD_AMOUNT),
         ({"party_state": None}, {}, Reason.NOT_FOUND),
         ({"party_state": "suspended"}, {}, Reason.NOT_PERMITTED),
+        ({"merchant_state": "suspended"}, {}, Reason.NOT_PERMITTED),
+        ({"merchant_state": "draft"}, {}, Reason.MERCHANT_UNKNOWN),
+        ({"merchant_state": "closed"}, {}, Reason.MERCHANT_UNKNOWN),
         ({"party_state": "closed"}, {}, Reason.NOT_PERMITTED),
         ({"card_is_bound": False}, {}, Reason.CARD_NOT_BOUND),
         ({"owed_minor": 1}, {}, Reason.ADVANCE_OWED),

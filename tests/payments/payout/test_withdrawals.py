@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from gateway.journal import Count, Key, Refused
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
 from gateway.ledger import Account, Leg, Purpose
-from gateway.payments.payout import PayoutState, Withdrawal, WithdrawalSettings
+from gateway.payments.payout import PayoutState, Withdrawal, WithdrawalSettings, store
 from gateway.payments.payout.withdrawals import Keys
 from tests.clearing.files.house import PASSWORD, House
 
@@ -293,3 +294,28 @@ async def test_an_unknown_withdrawal_is_not_found(house: House) -> None:
     ):
         assert isinstance(refused, Refused)
         assert refused.reason is Reason.NOT_FOUND
+
+
+async def test_what_has_not_ripened_stays_whatever_happens_while_a_confirmation_is_on_its_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the party's money and the hold a fact takes what had ripened."""
+    agent = await house.agent("X", has=1000_00)
+    await house.post(counts=(Count("unripe", str(agent), 400_00),))
+    payout = await checked(house, agent, await house.card(agent))
+    legs = Leg(Account(agent, "CNY", Purpose.AVAILABLE), 200_00), Leg(house.bank, -200_00)
+    look, fact, looked = store.standing, house.transfer(*legs), []
+
+    async def looks(pool: Any, **which: Any) -> Any:
+        found = await look(pool, **which)
+        looked.append(found)
+        # The first look checks, the second is what the hold is decided on.
+        if len(looked) == 2:
+            await house.post(postings=(fact,))
+        return found
+
+    monkeypatch.setattr(store, "standing", looks)
+    refused = await house.withdrawals.confirm(payout, password=PASSWORD, who="api:test")
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.INSUFFICIENT_FUNDS
+    assert (await house.has(agent), await house.frozen(agent)) == (800_00, 0)
