@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.ids import UuidSevens
@@ -23,6 +24,14 @@ from gateway.kernel.randomness import SystemRandomness
 TEMPLATE = "migrated"
 _ROOM = 1 << 30
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def plain_tracebacks() -> None:
+    """Log faults as a process does: drawing every local of every frame takes seconds."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.reset_defaults()
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.access import Interception
 from gateway.api.endpoint import PARTS, Endpoint, Kit, RefusedError, request_parts
 from gateway.api.openapi import describe
 from gateway.api.pages import add_pages
@@ -25,7 +26,7 @@ from gateway.kernel.metrics import Metrics
 from gateway.kernel.reasons import Reason
 from gateway.keys.port import KeyStore
 from gateway.web import AnswerSigner, Check, Prover, Rates, WebSettings, add_health, add_metrics, problem
-from gateway.web.proof import Keys
+from gateway.web.proof import Keys, Sessions
 
 REQUEST_ID: Final = "X-Request-Id"
 _OPERATION: Final = web.RequestKey("operation", str)
@@ -38,12 +39,15 @@ _log = structlog.get_logger("api")
 class Api:
     """What the door is built of.
 
-    `keys` finds API keys, `signer` signs answers. `checks` are what `/health/ready` asks. `unreachable` are the errors
-    by which the books' driver says that it could not be reached.
+    `keys` finds API keys, `sessions` users by their tokens, `interception` the rules of the operator; `signer` signs
+    answers. `checks` are what `/health/ready` asks. `unreachable` are the errors by which the books' driver says that
+    it could not be reached.
     """
 
     desks: Desks
     keys: Keys
+    sessions: Sessions
+    interception: Interception
     signer: AnswerSigner
     keystore: KeyStore
     clock: Clock
@@ -59,7 +63,8 @@ def build_api(api: Api) -> web.Application:
     settings = api.settings
     kit = Kit(
         desks=api.desks,
-        prover=Prover(keys=api.keys, clock=api.clock, window=settings.signature_window),
+        prover=Prover(keys=api.keys, sessions=api.sessions, clock=api.clock, window=settings.signature_window),
+        interception=api.interception,
         signer=api.signer,
         repeats=Repeats(keystore=api.keystore, keys_kept=settings.keys_kept, window=settings.signature_window),
         rates=Rates(clock=api.clock, per_s=settings.requests_per_s, burst=settings.burst),

@@ -79,6 +79,7 @@ class WithdrawalShown(Shown, frozen=True, kw_only=True, omit_defaults=True):
     bank_card: str | None = None
     reason: Reason | None = None
     code: str = ""
+    reason_text: str = ""
     value_on: date | None = None
     history: list[StepShown] = []
 

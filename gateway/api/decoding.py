@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from email.message import Message
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -20,6 +21,7 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{1,70}")
 _PARTS_MOST: Final = 16
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class JsonBody:
@@ -38,9 +40,11 @@ class JsonBody:
         if _content_type(headers).get_content_type() != "application/json" and body:
             raise BadRequestError(Reason.FORMAT, "the body is JSON; its Content-Type is application/json")
         try:
-            return self._decoder.decode(body or b"{}")
+            decoded = self._decoder.decode(body or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequestError(Reason.FORMAT, f"the body cannot be read: {error}") from error
+        _refuse_unkeepable(msgspec.to_builtins(decoded, builtin_types=(datetime,)), "body")
+        return decoded
 
     def digested(self, decoded: Any) -> bytes:
         """Return the body in one canonical form, secrets left out."""
@@ -102,9 +106,11 @@ def read_query(shape: type[Shape], pairs: Iterable[tuple[str, str]]) -> Shape:
             raise BadRequestError(Reason.FORMAT, "a query parameter comes twice")
         found[name] = value
     try:
-        return msgspec.convert(found, shape, strict=False)
+        given = msgspec.convert(found, shape, strict=False)
     except msgspec.ValidationError as error:
         raise BadRequestError(Reason.FORMAT, f"the query cannot be read: {error}") from error
+    _refuse_unkeepable(msgspec.to_builtins(given, builtin_types=(datetime,)), "query")
+    return given
 
 
 def read_id(text: str, *kinds: str) -> UUID:
@@ -114,6 +120,22 @@ def read_id(text: str, *kinds: str) -> UUID:
         return read(prefix if prefix in kinds else kinds[0], text)
     except BadIdError as error:
         raise BadRequestError(Reason.FORMAT, str(error)) from error
+
+
+def _refuse_unkeepable(told: Any, where: str) -> None:
+    """Refuse what is well formed and has no place in the books: the character NUL, and instants beyond all use."""
+    match told:
+        case str() if "\0" in told:
+            raise BadRequestError(Reason.FORMAT, f"the {where} has the character NUL in a text")
+        case datetime() if not _EARLIEST <= told <= _LATEST:
+            raise BadRequestError(Reason.FORMAT, f"the {where} has a time before {_EARLIEST:%Y} or after {_LATEST:%Y}")
+        case dict():
+            for name, value in told.items():
+                _refuse_unkeepable(name, where)
+                _refuse_unkeepable(value, where)
+        case list() | tuple():
+            for value in told:
+                _refuse_unkeepable(value, where)
 
 
 def _part(piece: bytes) -> tuple[Message, bytes]:

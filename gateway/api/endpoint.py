@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
+from gateway.access import Caller, CallerKind, Interception, Open, Permission, RequestFacts
 from gateway.api.decoding import read_id, read_query
 from gateway.api.ports import Desks, Submission
 from gateway.api.repeats import Repeats, idempotency_key
@@ -18,12 +20,14 @@ from gateway.api.route import BadRequestError, Call, Given, Nothing, Route
 from gateway.journal.model import Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.metrics import Metrics
+from gateway.kernel.postgres.doors import seen_within
 from gateway.kernel.reasons import Reason
-from gateway.web import AnswerSigner, Proof, ProofError, Prover, Rates, WebSettings, refuse_other_body
+from gateway.web import AnswerSigner, Proof, ProofError, Prover, Rates, WebSettings, origin, refuse_other_body
 from gateway.web.signature_base import RequestParts
 
 PARTS = web.RequestKey("parts", RequestParts)
 REPLAYED = "Idempotency-Replayed"
+_RULES = frozenset({Permission.INTERCEPTION_READ, Permission.INTERCEPTION_WRITE})
 _ASKS = '("@method" "@target-uri" "content-digest" "idempotency-key");created;keyid;alg;nonce'
 
 
@@ -51,6 +55,7 @@ class Kit:
 
     desks: Desks
     prover: Prover
+    interception: Interception
     signer: AnswerSigner
     repeats: Repeats
     rates: Rates
@@ -71,14 +76,21 @@ class Endpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request. Raises RefusedError with the reason it was not done for."""
         parts = request[PARTS]
-        proof = None if self._route.scope is None else await self._prove(parts, has_body=request.body_exists)
-        body = await self._body(request, parts)
+        is_public = self._route.permission is Open.PUBLIC
+        proof = None if is_public else await self._prove(parts, has_body=request.body_exists)
+        await self._refuse_intercepted(request, None if proof is None else proof.caller)
+        if proof is not None:
+            self._refuse_unpermitted(proof.caller)
+        body = await self._body(request, parts, is_signed=proof is not None and bool(proof.signed))
         try:
-            given = await self._route.handle(await self._call(request, parts, body, proof))
+            call = await self._call(request, parts, body, proof)
+            with nullcontext() if proof is None else seen_within(proof.caller.sees.path):
+                given = await self._route.handle(call)
         except BadRequestError as error:
             raise RefusedError(error.reason, str(error), status=error.status) from error
         if isinstance(given, Refused):
-            raise RefusedError(given.reason, given.detail)
+            headers = {"WWW-Authenticate": "Bearer"} if given.reason is Reason.LOGIN_REFUSED else None
+            raise RefusedError(given.reason, given.detail, headers=headers)
         return _answer(given)
 
     async def _prove(self, parts: RequestParts, *, has_body: bool) -> Proof:
@@ -86,25 +98,51 @@ class Endpoint:
             proof = await self._kit.prover.prove(parts, has_body=has_body)
         except ProofError as error:
             raise self._unproven(error) from error
-        wait = self._kit.rates.take(proof.caller.keyid)
+        wait = self._kit.rates.take(proof.caller.who)
         if wait is not None:
             self._kit.metrics.door_rejects.labels("api").inc()
             retry = {"Retry-After": str(math.ceil(wait))}
-            raise RefusedError(Reason.TOO_MANY_REQUESTS, "this key calls too often", headers=retry)
-        if self._route.scope not in proof.caller.scopes:
-            raise RefusedError(Reason.NOT_PERMITTED, f"the key has no scope {self._route.scope}")
+            raise RefusedError(Reason.TOO_MANY_REQUESTS, "this caller calls too often", headers=retry)
         return proof
 
-    async def _body(self, request: web.Request, parts: RequestParts) -> bytes:
+    async def _refuse_intercepted(self, request: web.Request, caller: Caller | None) -> None:
+        """A rule never stands in the way of those who may change rules, nor of what changes them."""
+        if self._route.permission in _RULES:
+            return
+        facts = RequestFacts(
+            method=request.method,
+            path=request.path,
+            source=self._origin(request),
+            caller=CallerKind.ANONYMOUS if caller is None else caller.kind,
+            at=self._kit.clock.now(),
+        )
+        rule = await self._kit.interception.match(facts)
+        if rule is not None:
+            raise RefusedError(Reason.INTERCEPTED, f"{rule.code}: {rule.why}")
+
+    def _refuse_unpermitted(self, caller: Caller) -> None:
+        needed = self._route.permission
+        if needed is Open.SIGNED_IN:
+            if caller.session is None:
+                raise RefusedError(Reason.NOT_PERMITTED, "this is for users with a session")
+            return
+        if needed not in caller.permissions:
+            raise RefusedError(Reason.NOT_PERMITTED, f"this caller has no permission {needed}")
+        if caller.must:
+            raise RefusedError(Reason.NOT_PERMITTED, f"first of all: {', '.join(caller.must)}")
+
+    async def _body(self, request: web.Request, parts: RequestParts, *, is_signed: bool) -> bytes:
         body = await _read(request, self._most)
         try:
-            refuse_other_body(parts, body)
+            refuse_other_body(parts, body, is_signed=is_signed)
         except ProofError as error:
             raise self._unproven(error) from error
         return body
 
     def _unproven(self, error: ProofError) -> RefusedError:
         self._kit.metrics.signatures_refused.labels("api", error.kind).inc()
+        if error.kind == "session":
+            return RefusedError(Reason.SESSION_ENDED, str(error), headers={"WWW-Authenticate": "Bearer"})
         headers = {"WWW-Authenticate": 'Signature realm="tillgate"', "Accept-Signature": f"sig1={_ASKS}"}
         return RefusedError(Reason.BAD_SIGNATURE, str(error), headers=headers)
 
@@ -123,16 +161,21 @@ class Endpoint:
             query=query,
             ids=self._ids(request),
             words={name: request.match_info[name] for name in route.words},
+            source=self._origin(request),
             proven=None if proof is None else proof.caller,
             submitted=submitted,
         )
 
+    def _origin(self, request: web.Request) -> str:
+        told = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return origin(request.remote or "", told, self._kit.settings.proxies)
+
     async def _submission(self, parts: RequestParts, proof: Proof, content: bytes) -> Submission:
-        name, at = idempotency_key(parts.headers.get("idempotency-key")), self._kit.clock.now()
+        header, at = parts.headers.get("idempotency-key"), self._kit.clock.now()
+        name = None if header is None and self._route.key_is_optional else idempotency_key(header)
         address = parts.target_uri.removeprefix(self._kit.settings.public_address)
         said = b"\n".join((parts.method.encode(), address.encode("utf-8", errors="surrogateescape"), content))
-        keys = await self._kit.repeats.keys(proof, name=name, content=said, at=at)
-        return Submission(caller=proof.caller, at=at, keys=keys)
+        return await self._kit.repeats.submission(proof, name=name, content=said, at=at)
 
     def _ids(self, request: web.Request) -> dict[str, UUID]:
         return {name: read_id(request.match_info[name], *kinds) for name, kinds in self._route.ids.items()}

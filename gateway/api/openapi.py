@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.access import Open
 from gateway.api.decoding import JsonBody
 from gateway.api.route import Nothing, Route
 from gateway.kernel.reasons import ANSWERS, Reason
@@ -16,14 +17,15 @@ VERSION: Final = "1.0.0"
 EXAMPLE_ADDRESS: Final = "https://gateway.example"
 
 _TEMPLATE: Final = "#/components/schemas/{name}"
-_SIGNED: Final = (Reason.BAD_SIGNATURE, Reason.NOT_PERMITTED, Reason.TOO_MANY_REQUESTS)
-_ALWAYS: Final = (Reason.FORMAT, Reason.FAULT, Reason.UNREACHABLE)
+_PROVEN: Final = (Reason.BAD_SIGNATURE, Reason.SESSION_ENDED, Reason.NOT_PERMITTED, Reason.TOO_MANY_REQUESTS)
+_ALWAYS: Final = (Reason.FORMAT, Reason.FAULT, Reason.UNREACHABLE, Reason.INTERCEPTED)
 _CHANGING: Final = (Reason.MISSING_KEY, Reason.KEY_REUSED, Reason.BUSY, Reason.NO_ANSWER)
 _SIGNATURE: Final = (
     "HTTP Message Signatures (RFC 9421) over @method and @target-uri, with a body also content-digest (RFC 9530), with"
     " an Idempotency-Key also idempotency-key; parameters created, keyid, alg and, for POST, nonce. Answers are signed"
     " too, under a key of /v1/keys."
 )
+_SESSION: Final = "The token of POST /v1/sessions; a user's request needs no signature."
 
 
 def describe(routes: Sequence[Route], address: str) -> dict[str, Any]:
@@ -38,11 +40,12 @@ def describe(routes: Sequence[Route], address: str) -> dict[str, Any]:
         "info": {"title": "Tillgate HTTP API", "version": VERSION, "license": _LICENSE, "description": _SIGNATURE},
         "servers": [{"url": address}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
-        "security": [{"signature": []}],
+        "security": [{"signature": []}, {"session": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "signature": {"type": "apiKey", "in": "header", "name": "Signature", "description": _SIGNATURE}
+                "signature": {"type": "apiKey", "in": "header", "name": "Signature", "description": _SIGNATURE},
+                "session": {"type": "http", "scheme": "bearer", "description": _SESSION},
             },
             "headers": _HEADERS,
             "schemas": {_published(name): schema for name, schema in sorted(schemas.items())},
@@ -55,7 +58,7 @@ def describe(routes: Sequence[Route], address: str) -> dict[str, Any]:
 def refusals(route: Route) -> list[Reason]:
     """Return every reason that a route may end with, by HTTP status."""
     found = [*_ALWAYS, *route.refusals]
-    found += _SIGNED if route.scope is not None else ()
+    found += _PROVEN if route.permission is not Open.PUBLIC else ()
     found += _CHANGING if route.changes else ()
     return sorted(dict.fromkeys(found), key=lambda reason: (ANSWERS[reason].http, reason))
 
@@ -83,12 +86,12 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": _responses(route),
     }
-    if route.scope is None:
+    if route.permission is Open.PUBLIC:
         shown["security"] = []
     else:
-        shown["x-scope"] = route.scope.value
+        shown["x-permission"] = route.permission.value
     if route.changes:
-        shown["parameters"].append(_IDEMPOTENCY_KEY)
+        shown["parameters"].append({**_IDEMPOTENCY_KEY, "required": not route.key_is_optional})
     if route.decoder is not None:
         content = {name: dict(form) for name, form in route.decoder.content.items()}
         if route.example is not None:
@@ -125,7 +128,7 @@ def _responses(route: Route) -> dict[str, Any]:
     by_status: dict[int, list[Reason]] = {}
     for reason in refusals(route):
         by_status.setdefault(ANSWERS[reason].http, []).append(reason)
-    if route.changes:
+    if route.method == "POST":
         by_status[413] = [Reason.FORMAT]
     for status, reasons in sorted(by_status.items()):
         texts = "; ".join(f"`{reason.value}`: {ANSWERS[reason].title}" for reason in reasons)

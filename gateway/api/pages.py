@@ -53,10 +53,10 @@ def _operations(description: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
-    scope = operation.get("x-scope")
+    permission = operation.get("x-permission")
     yield f"<section id='{escape(operation['operationId'])}'>"
     yield f"<h3><b>{method.upper()}</b> <code>{escape(path)}</code></h3><p>{escape(operation['summary'])}."
-    yield f" Scope <code>{escape(scope)}</code>.</p>" if scope else " Public.</p>"
+    yield f" Permission <code>{escape(permission)}</code>.</p>" if permission else " Public.</p>"
     if operation["parameters"]:
         yield "<table><tr><th>parameter<th>in<th>form</tr>"
         for one in operation["parameters"]:

@@ -9,33 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from gateway.access import Caller
+from gateway.access import Access, Order
+from gateway.api.account_port import StatementDesk
 from gateway.journal.model import Key, Refused
 from gateway.kernel.money import Money
 from gateway.kernel.reasons import Reason
 from gateway.parties import BankCard, Scope
 
+if TYPE_CHECKING:  # these desks speak in records of this module
+    from gateway.api.acquiring_port import AcquiringDesk
+    from gateway.api.approval_port import ApprovalDesk
+    from gateway.api.configuration_port import ConfigurationDesk
+    from gateway.api.merchant_port import MerchantDesk
+    from gateway.api.refused_port import RefusedDesk
+    from gateway.api.task_port import TaskDesk
+
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A command as it came in: who sent it, when, and the journal keys of its Idempotency-Key and nonce.
+class Submission(Order):
+    """A command as it came in, for either shell: what edits records takes it as an `Order`, the journal its keys.
 
-    `keys(subject)` gives the keys once the id of the record is known that a repeat is answered from.
+    `keys(subject)` gives the journal's keys of its Idempotency-Key and nonce, once the id of the record is known that a
+    repeat is answered from.
     """
 
-    caller: Caller
-    at: datetime
     keys: Callable[[UUID], tuple[Key, ...]]
-
-    @property
-    def who(self) -> str:
-        """How histories name the caller."""
-        return self.caller.who
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Withdrawal:
     requested_at: datetime
     reason: Reason | None = None
     code: str = ""
+    reason_text: str = ""
     value_on: date | None = None
     history: Sequence[Step] = ()
 
@@ -344,6 +348,14 @@ class Desks:
 
     withdrawals: WithdrawalDesk
     books: BookDesk
+    statements: StatementDesk
     payments: PaymentDesk
     files: FileDesk
     events: EventFeed
+    access: Access
+    tasks: TaskDesk
+    approvals: ApprovalDesk
+    configuration: ConfigurationDesk
+    merchants: MerchantDesk
+    acquiring: AcquiringDesk
+    refused: RefusedDesk

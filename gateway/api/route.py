@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.access import ApiScope, Caller
+from gateway.access import Caller, Open, Permission
 from gateway.api.ports import Desks, Submission
 from gateway.journal.model import Refused
 from gateway.kernel.reasons import Reason
@@ -37,7 +37,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[Body, Query]):
-    """One proven request, decoded. `ids` are the path's ids, `words` its other parts."""
+    """One proven request, decoded. `ids` are the path's ids, `words` its other parts, `source` its sender's address."""
 
     desks: Desks
     answer_keys: list[AnswerKey]
@@ -45,6 +45,7 @@ class Call(Generic[Body, Query]):
     query: Query
     ids: Mapping[str, UUID]
     words: Mapping[str, str]
+    source: str
     proven: Caller | None
     submitted: Submission | None
 
@@ -91,8 +92,11 @@ class Decoder(Protocol):
 class Route:
     """One operation of the API.
 
-    `scope` None is public. `ids` maps a path parameter to the kind prefixes it may have; the others are words of the
-    pattern in `words`. `refusals` are the reasons it may end with beside those that every route has.
+    `permission` is the item that its caller must have; `Open.PUBLIC` is for everybody, `Open.SIGNED_IN` for every user
+    who has a session, whatever their rights (their own password, menus, sessions). `ids` maps a path parameter to the
+    kind prefixes it may have; the others are words of the pattern in `words`. `refusals` are the reasons it may end
+    with beside those that every route has. `key_is_optional`: it is known by a reference of its own, so that it needs
+    no Idempotency-Key.
     """
 
     method: str
@@ -100,7 +104,7 @@ class Route:
     operation: str
     tag: str
     summary: str
-    scope: ApiScope | None
+    permission: Permission | Open
     handle: Callable[[Call[Any, Any]], Awaitable[Given | Refused]]
     answer: type[msgspec.Struct]
     decoder: Decoder | None = None
@@ -109,12 +113,13 @@ class Route:
     words: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Reason, ...] = ()
     most: str = "body"
+    key_is_optional: bool = False
     example: Mapping[str, Any] | None = None
 
     @property
     def changes(self) -> bool:
-        """Whether the operation changes something: it then needs an Idempotency-Key and a nonce."""
-        return self.method == "POST"
+        """Whether the operation changes something: it then needs an Idempotency-Key, and a signed one a nonce."""
+        return self.method == "POST" and self.permission is not Open.PUBLIC
 
     @property
     def places(self) -> list[str]:

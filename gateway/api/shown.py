@@ -44,6 +44,8 @@ Record = TypeVar("Record", File, Batch, Difference)
 PARTY, PARTIES = "pty", ("pty", "mch", "agt", "shp", "mbr")
 BANK_CARD, WITHDRAWAL, PAYMENT, CHANNEL = "crd", "wd", "pay", "chn"
 FILE, BATCH, DIFFERENCE = "fil", "bat", "dif"
+USER, SESSION, ROLE, ITEM, MENU, RULE, API_KEY = "usr", "ses", "rol", "prm", "mnu", "rul", "key"
+EDIT, LOGIN, RECORD = "edt", "lgn", "rec"
 
 _SUBJECTS: Final = {
     "operation": PAYMENT,
@@ -88,6 +90,7 @@ def show_withdrawal(record: Withdrawal) -> WithdrawalShown:
         bank_card=_some(BANK_CARD, record.bank_card),
         reason=record.reason,
         code=record.code,
+        reason_text=record.reason_text,
         value_on=record.value_on,
         history=show_steps(record.history),
     )

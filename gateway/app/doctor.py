@@ -11,12 +11,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gateway.app import store
-from gateway.app.keystore import open_keystore
+from gateway.app.keystore import module_settings, open_keystore
 from gateway.app.schema import Gap
 from gateway.app.sites import EVERYWHERE, tls_context
 from gateway.kernel.clock import Clock
 from gateway.kernel.postgres.binaries import NoBinariesError, find_binaries
-from gateway.kernel.postgres.pool import DATABASE_ERRORS, open_pool
+from gateway.kernel.postgres.embedded import running_dsn
+from gateway.kernel.postgres.pool import DATABASE_ERRORS, Database, RoleError, open_pool
+from gateway.kernel.postgres.roles import Login, deviations, login_of, missing_roles, unguarded_tables
 from gateway.kernel.settings import Settings, SettingsError
 from gateway.keys import KeyStoreError
 
@@ -24,6 +26,8 @@ _LEAST_PYTHON = (3, 11)
 _LEAST_SERVER = 150_000
 _SKEW = timedelta(seconds=2)
 _LEAST_FREE = 1 << 30
+_SHOWN = 3
+_MAKE_ROLES = "as an administrator CREATE ROLE … NOLOGIN for each (docs/access.md), then run `tillgate migrate`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,11 @@ class Finding:
 
 
 async def examine(settings: Settings, dsn: str, *, password: str | None = None, clock: Clock) -> list[Finding]:
-    """Look at interpreter, disk, keys, certificate, database, schema and clock."""
+    """Look at interpreter, disk, keys, certificate, database, schema, roles and clock."""
     found = [_python(), _disk(Path.cwd()), _keys(settings), _doors(settings), _binaries(settings)]
     if dsn:
-        return [*found, *await _database(dsn, password, clock)]
+        found += await _database(dsn, password, clock, owner=settings.database.owner, is_own=dsn == _own(settings))
+        return found
     return [*found, Finding("note", "no database is known", "set database.dsn, or start a sandbox with `tillgate up`")]
 
 
@@ -62,6 +67,8 @@ def _disk(folder: Path) -> Finding:
 
 
 def _keys(settings: Settings) -> Finding:
+    if settings.keys.store == "module":
+        return _module(settings)
     folder = Path(settings.keys.directory)
     if not folder.exists() and not (settings.keys.master.env or settings.keys.master.file):
         return Finding("note", f"there is no master key in {folder} yet", "it is made at the first start")
@@ -70,6 +77,16 @@ def _keys(settings: Settings) -> Finding:
     except (KeyStoreError, SettingsError) as fault:
         return Finding("bad", f"the key store cannot be opened: {fault}", "restore the folder of master keys")
     return Finding("good", "the key store opens")
+
+
+def _module(settings: Settings) -> Finding:
+    try:
+        library = Path(module_settings(settings).library)
+    except SettingsError as fault:
+        return Finding("bad", str(fault), "set the section keys")
+    if library.exists():
+        return Finding("good", f"keys are in a module, reached by {library}")
+    return Finding("bad", f"there is no library of a key module at {library}", "set keys.library")
 
 
 class _NoRandomness:
@@ -102,19 +119,76 @@ def _binaries(settings: Settings) -> Finding:
     return Finding("good", f"PostgreSQL {binaries.major} can be run here")
 
 
-async def _database(dsn: str, password: str | None, clock: Clock) -> list[Finding]:
+def _own(settings: Settings) -> str | None:
+    """Return the address of the sandbox's own server; its one login is its superuser, behind a private socket."""
+    return running_dsn(Path(settings.sandbox.directory) / "postgres")
+
+
+async def _database(dsn: str, password: str | None, clock: Clock, *, owner: str, is_own: bool) -> list[Finding]:
     host = urlsplit(dsn).hostname or "the local socket"
     try:
-        pool = await open_pool(dsn, password=password, largest=1, connect_within_s=5)
+        pool = await open_pool(dsn, password=password, largest=1, connect_within_s=5, role=owner)
+    except RoleError as fault:
+        return [Finding("bad", str(fault), "correct database.owner, or grant the role")]
     except (ValueError, *DATABASE_ERRORS) as fault:
         return [Finding("bad", f"the database at {host} cannot be reached: {type(fault).__name__}", "is it running?")]
     try:
         facts = await store.server_facts(pool)
-        return [_version(facts.version), _schema(facts.migrations), _clock(facts.clock_ahead(clock.now()))]
+        schema = _schema(facts.migrations)
+        found = [_version(facts.version), schema, _clock(facts.clock_ahead(clock.now()))]
+        if schema.state == "good":
+            found += [*await _partitions(pool, clock), *await _roles(pool, is_own=is_own)]
     except DATABASE_ERRORS as fault:
         return [Finding("bad", f"the database refuses: {fault}", "check the role's rights")]
+    else:
+        return found
     finally:
         await pool.close()
+
+
+async def _partitions(pool: Database, clock: Clock) -> list[Finding]:
+    """Look for tables that run out of partitions, and for rows that found none."""
+    found = await store.partitions(pool, now=clock.now())
+    short = [one.table for one in found if not one.ahead]
+    caught = [one.table for one in found if one.caught]
+    if short:
+        what = f"{', '.join(short)}: no partition is made for what comes next"
+        return [Finding("bad", what, "run `tillgate migrate`")]
+    if caught:
+        mend = "run `tillgate migrate`; what stays has ids from a wrong clock, or of a month that is archived"
+        return [Finding("bad", f"{', '.join(caught)}: rows lie in the default partition", mend)]
+    return [Finding("good", "partitions are made ahead")]
+
+
+async def _roles(pool: Database, *, is_own: bool) -> list[Finding]:
+    """Look for roles that are missing, too strong or too weak, and for a login that is too strong or too weak."""
+    if missing := await missing_roles(pool):
+        return [Finding("bad", f"the database roles {', '.join(missing)} are missing", _MAKE_ROLES)]
+    wrong = await deviations(pool)
+    if strong := sorted({f"{one.role} on {one.place}" for one in wrong if one.is_too_strong}):
+        return [Finding("bad", f"database roles may more than they should: {_some(strong)}", "run `tillgate migrate`")]
+    if wrong:
+        weak = sorted({f"{one.role} on {one.place}" for one in wrong})
+        return [Finding("bad", f"database roles may less than they must: {_some(weak)}", "run `tillgate migrate`")]
+    if open_tables := await unguarded_tables(pool):
+        what = f"row-level security is off for {_some(open_tables)}"
+        return [Finding("bad", what, "turn it on again as the owner of the tables, and find out who turned it off")]
+    return [_login(await login_of(pool), is_own=is_own)]
+
+
+def _login(login: Login, *, is_own: bool) -> Finding:
+    if login.lacks:
+        grant = f'GRANT {", ".join(login.lacks)} TO "{login.name}"'
+        return Finding("bad", f"the database login {login.name} may not act as {', '.join(login.lacks)}", grant)
+    if login.is_superuser and not is_own:
+        what = f"the database login {login.name} is a superuser: nothing is refused to whoever gets hold of it"
+        return Finding("note", what, "make a login with least rights: docs/access.md")
+    return Finding("good", "the database roles have what they need, and no more")
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _version(version: int) -> Finding:

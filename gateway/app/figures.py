@@ -23,10 +23,11 @@ _PAUSE_SHARE = 20
 class Figures:
     """Counts what metrics show, again and again; every worker shows the same figures, so take the maximum of them."""
 
-    def __init__(self, *, pool: Database, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, *, pool: Database, metrics: Metrics, clock: Clock, advance_most_minor: int = 0) -> None:
         self._pool = pool
         self._metrics = metrics
         self._clock = clock
+        self._advance_most_minor = advance_most_minor
 
     async def run(self) -> None:
         """Count until cancelled; while the books are away the last figures stay."""
@@ -40,9 +41,14 @@ class Figures:
 
     async def expose(self) -> None:
         """Count once and set the gauges; labels that have gone are shown no longer."""
-        found, metrics = await store.counts(self._pool, now=self._clock.now()), self._metrics
+        now, metrics = self._clock.now(), self._metrics
+        found = await store.counts(self._pool, now=now, advance_most_minor=self._advance_most_minor)
         for unit, total in found.imbalance:
             metrics.ledger_imbalance_minor.labels(unit).set(total)
+        _set(metrics.ledger_advance_minor, ((unit, total) for unit, total, _ in found.advances))
+        _set(metrics.ledger_advance_over, ((unit, over) for unit, _, over in found.advances))
+        _set(metrics.partitions_ahead, ((one.table, one.ahead) for one in found.upkeep))
+        _set(metrics.partition_caught, ((one.table, int(one.caught)) for one in found.upkeep))
         _set(metrics.payments, found.payments)
         _set(metrics.unknown, ((kind, count) for kind, count, _ in found.unknown))
         _set(metrics.unknown_oldest_seconds, ((kind, age) for kind, _, age in found.unknown))
@@ -52,7 +58,7 @@ class Figures:
         _set(metrics.files, found.files)
         _set(metrics.file_quarantine, found.quarantined)
         _set(metrics.differences, found.differences)
-        _set(metrics.tasks, found.timers)
+        _set(metrics.tasks, [*found.timers, *found.batch_tasks])
         _set(metrics.terminals, found.terminals)
 
 

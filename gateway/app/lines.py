@@ -21,6 +21,7 @@ from connectors.policy import Policy
 from connectors.ports import FileCarrier
 from connectors.sftp import SftpAddress, SftpCarrier
 from gateway.app.meters import ConnectorMeter
+from gateway.app.wording import WordedChannel, Words
 from gateway.clearing.model import Channel
 from gateway.clearing.registry import OpenLine
 from gateway.kernel.clock import Clock
@@ -50,7 +51,7 @@ class StoredSigner:
 
 
 class Lines:
-    """Opens real-time lines."""
+    """Opens real-time lines; `words` are what people are told for a channel's code."""
 
     def __init__(
         self,
@@ -61,7 +62,9 @@ class Lines:
         clock: Clock,
         settings: Clearing,
         at_once: int,
+        words: Words,
     ) -> None:
+        self._words = words
         self._keystore = keystore
         self._register = register
         self._meter = meter
@@ -95,7 +98,8 @@ class Lines:
             policy=self._policy,
             observer=self._meter,
         )
-        return OpenLine(channel.code, language, wire, wire.close)
+        told = WordedChannel(language, code=channel.code, words=self._words)
+        return OpenLine(channel.code, told, wire, wire.close)
 
 
 class Carriers:

@@ -13,26 +13,37 @@ from typing import Any
 
 import structlog
 
-from gateway.access import Keyring
+from gateway.access import Access, Keyring
+from gateway.access.writing import Pen
 from gateway.api import Api, build_api
 from gateway.api.ports import Desks
 from gateway.app import store
+from gateway.app.desks.acquiring import AcquiringService
+from gateway.app.desks.approvals import ApprovalService
 from gateway.app.desks.books import BookService
+from gateway.app.desks.configuration import ConfigurationService
 from gateway.app.desks.events import EventService
 from gateway.app.desks.files import FileService
+from gateway.app.desks.merchants import MerchantService
 from gateway.app.desks.payments import PaymentService
+from gateway.app.desks.refused import RefusedService, keep_refused
+from gateway.app.desks.statements import StatementService
+from gateway.app.desks.tasks import TaskService
 from gateway.app.desks.withdrawals import WithdrawalService
 from gateway.app.figures import Figures
-from gateway.app.rooms import Rooms, Surroundings, build_rooms
-from gateway.app.schema import refuse_other_schema
+from gateway.app.people import forget_expired, open_access
+from gateway.app.pools import Pools, open_pools
+from gateway.app.rooms import Rooms, build_rooms
+from gateway.app.schema import extend_partitions, refuse_other_schema
 from gateway.app.settings import back_off, web_settings
 from gateway.app.sites import bound, public_address, serve, serve_metrics, tls_context
-from gateway.journal import forget_keys
+from gateway.app.surroundings import Surroundings
+from gateway.kernel import collector
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults, NoFaults, ReportedFaults
 from gateway.kernel.ids import UuidSevens
 from gateway.kernel.metrics import build_metrics
-from gateway.kernel.postgres.pool import DATABASE_ERRORS, Database, open_pool
+from gateway.kernel.postgres.pool import DATABASE_ERRORS, Database
 from gateway.kernel.randomness import Randomness
 from gateway.kernel.settings import Settings
 from gateway.keys import KeyKind
@@ -45,11 +56,11 @@ _LOG = structlog.get_logger(__name__)
 ROLES = ("terminals", "api", "worker")
 _ANSWER_KEY = "answers"
 _ANSWER_KEY_LENGTH = 32
-_KEYS_REMEMBERED = timedelta(seconds=1)
+_KEYS_REMEMBERED = timedelta(seconds=0.5)
 _REFRESH_S = 1.0
+_KEEP_REFUSED_S = 5.0
 _FORGET_S = 3600.0
-_PAUSE_S = 0.2
-_DRAIN_S = 30.0
+_CONFIGURATION_S = 0.5
 
 
 class UnknownRoleError(ValueError):
@@ -97,10 +108,12 @@ class Gateway:
     async def start(self) -> Addresses:
         """Bring everything up and return where the doors are."""
         try:
-            return await self._start()
+            addresses = await self._start()
         except BaseException:
             await self.stop()
             raise
+        collector.settle()
+        return addresses
 
     async def run(self) -> None:
         """Serve until cancelled. Raises BrokenError when a part has ended by itself; the caller stops the rest."""
@@ -113,39 +126,36 @@ class Gateway:
                 await self._closing.pop()()
 
     async def _start(self) -> Addresses:
-        pool = await self._opened_pool()
-        rooms = build_rooms(self._settings, self._surroundings(pool))
+        pools = await self._opened_pools()
+        pool, around = pools.worker, self._surroundings(pools)
+        rooms = build_rooms(self._settings, around)
         await self._bring_up(rooms)
         if "worker" in self._roles:
             await self._work(pool, rooms)
         checks: dict[str, Check] = {"books": lambda: _books_answer(pool), "channels": lambda: _channels_open(rooms)}
-        api = await self._open_api(pool, rooms, checks) if "api" in self._roles else ""
+        api = "" if pools.door is None else await self._open_api(around, pools.door, rooms, checks)
         metrics = await self._open_metrics(checks) or api
-        listeners = await self._open_terminals(rooms) if "terminals" in self._roles else ()
+        listeners = await self._open_terminals(pool, rooms) if "terminals" in self._roles else ()
         for role in self._roles:
             self._metrics.up.labels(role).set(1)
         return Addresses(listeners=listeners, api=api, metrics=f"{metrics}/metrics" if metrics else "")
 
-    async def _opened_pool(self) -> Database:
+    async def _opened_pools(self) -> Pools:
         section = self._settings.database
-        pool = await open_pool(
-            section.dsn,
-            password=section.password.read(os.environ),
-            smallest=section.pool_smallest,
-            largest=section.pool_largest,
-            connect_within_s=section.connect_within_s,
-            statement_cache_size=section.statement_cache_size,
-        )
-        self._closing.append(lambda: _closed(pool))
-        await refuse_other_schema(pool)
-        return pool
+        pools = await open_pools(section, password=section.password.read(os.environ), doors="api" in self._roles)
+        self._closing.append(pools.close)
+        await refuse_other_schema(pools.worker)
+        await extend_partitions(pools.owner, now=self._clock.now())
+        return pools
 
-    def _surroundings(self, pool: Database) -> Surroundings:
+    def _surroundings(self, pools: Pools) -> Surroundings:
         faults: Faults = NoFaults()
         if self._settings.sandbox.fault_socket:
             faults = ReportedFaults(self._settings.sandbox.fault_socket)
         return Surroundings(
-            pool=pool,
+            pool=pools.worker,
+            book_pool=pools.journal,
+            owner_pool=pools.owner,
             clock=self._clock,
             ids=self._ids,
             randomness=self._randomness,
@@ -163,6 +173,7 @@ class Gateway:
         await rooms.refresh()
         self._closing += [rooms.registry.close, rooms.fronts.close, rooms.road.carrier.drain]
         self._always(self._every(_REFRESH_S, rooms.refresh), "refresh")
+        self._always(self._every(_CONFIGURATION_S, rooms.offices.configuration.refresh), "configuration")
 
     async def _work(self, pool: Database, rooms: Rooms) -> None:
         section = self._settings.tasks
@@ -179,19 +190,14 @@ class Gateway:
         )
         rooms.nudge.tell(timers.nudge)
         await rooms.office.schedule()
+        await rooms.closer.schedule()
+        await rooms.growth.schedule()
         self._always(timers.run(), "timers")
-        figures = Figures(pool=pool, metrics=self._metrics, clock=self._clock)
+        most = self._settings.ledger.advance_most_minor
+        figures = Figures(pool=pool, metrics=self._metrics, clock=self._clock, advance_most_minor=most)
         self._always(figures.run(), "figures")
-        self._always(self._every(_FORGET_S, lambda: self._forget(pool)), "keys that expired")
 
-    async def _forget(self, pool: Database) -> None:
-        """Delete idempotency keys and nonces whose time has passed, a few thousand at a time."""
-        gone = 1
-        while gone:
-            gone = await forget_keys(pool, before=self._clock.now())
-            await asyncio.sleep(_PAUSE_S)
-
-    async def _open_terminals(self, rooms: Rooms) -> tuple[dict[str, Any], ...]:
+    async def _open_terminals(self, pool: Database, rooms: Rooms) -> tuple[dict[str, Any], ...]:
         door = TerminalDoor(
             settings=terminal_settings(self._settings.terminals),
             facts=rooms.directory,
@@ -203,7 +209,9 @@ class Gateway:
             ids=self._ids,
         )
         addresses = await door.start()
-        self._closing.append(door.stop)
+        keep = lambda: keep_refused(pool, door.samples, self._ids)  # noqa: E731 - done now and then, and at the end
+        self._closing += [keep, door.stop]
+        self._always(self._every(_KEEP_REFUSED_S, keep), "refused messages")
         return tuple({"dialect": one.dialect, "host": one.host, "port": one.port, "tls": one.tls} for one in addresses)
 
     async def _open_metrics(self, checks: Mapping[str, Check]) -> str:
@@ -213,16 +221,21 @@ class Gateway:
         self._closing.append(runner.cleanup)
         return address
 
-    async def _open_api(self, pool: Database, rooms: Rooms, checks: Mapping[str, Check]) -> str:
+    async def _open_api(self, around: Surroundings, door: Database, rooms: Rooms, checks: Mapping[str, Check]) -> str:
         section = self._settings.http
         listening = bound(section.host, section.port)
         self._closing.append(lambda: _shut(listening))
         address = public_address(section, listening)
         await rooms.register.find_or_make(_ANSWER_KEY, KeyKind.SIGNING, _ANSWER_KEY_LENGTH, by="system")
         keys = await rooms.register.all(_ANSWER_KEY)
+        pool = around.pool
+        access = await open_access(self._settings, around, rooms.keystore, reads=door)
+        self._always(self._every(_FORGET_S, lambda: forget_expired(pool, self._clock)), "sessions that expired")
         api = Api(
-            desks=self._desks(pool, rooms),
+            desks=self._desks(door, pool, rooms, access),
             keys=Keyring(pool=pool, keystore=rooms.keystore, clock=self._clock, remembered=_KEYS_REMEMBERED),
+            sessions=access.sessions,
+            interception=access.interception,
             signer=await AnswerSigner.of(keystore=rooms.keystore, clock=self._clock, keys=keys),
             keystore=rooms.keystore,
             clock=self._clock,
@@ -236,13 +249,43 @@ class Gateway:
         self._closing.append(runner.cleanup)
         return address
 
-    def _desks(self, pool: Database, rooms: Rooms) -> Desks:
+    def _desks(self, door: Database, pool: Database, rooms: Rooms, access: Access) -> Desks:
         return Desks(
-            withdrawals=WithdrawalService(pool=pool, withdrawals=rooms.withdrawals),
-            books=BookService(pool=pool, journal=rooms.journal, withdrawals=rooms.withdrawals, ids=self._ids),
-            payments=PaymentService(pool=pool),
-            files=FileService(pool=pool, office=rooms.office, journal=rooms.journal, ids=self._ids),
-            events=EventService(pool=pool),
+            access=access,
+            withdrawals=WithdrawalService(pool=door, withdrawals=rooms.withdrawals, told=rooms.told),
+            books=BookService(pool=door, journal=rooms.journal, withdrawals=rooms.withdrawals, ids=self._ids),
+            statements=StatementService(pool=door),
+            payments=PaymentService(pool=door),
+            refused=RefusedService(pool=door),
+            files=FileService(pool=door, office=rooms.office, journal=rooms.journal, ids=self._ids),
+            events=EventService(pool=door),
+            tasks=TaskService(pool=door, batch=rooms.batch, clock=self._clock, woken=rooms.nudge),
+            approvals=ApprovalService(
+                pool=door, approvals=rooms.offices.approvals, delegations=rooms.offices.delegations
+            ),
+            configuration=ConfigurationService(
+                pool=door,
+                configuration=rooms.offices.configuration,
+                approvals=rooms.offices.approvals,
+                pen=Pen(pool=pool, ids=self._ids),
+                ids=self._ids,
+            ),
+            acquiring=AcquiringService(
+                pool=pool,
+                carrier=rooms.road.carrier,
+                facts=rooms.directory,
+                keystore=rooms.keystore,
+                register=rooms.register,
+                clock=self._clock,
+                within_s=self._settings.terminals.answer_within_ms / 1000,
+            ),
+            merchants=MerchantService(
+                pool=door,
+                office=rooms.offices.merchants,
+                approvals=rooms.offices.approvals,
+                ids=self._ids,
+                clock=self._clock,
+            ),
         )
 
     def _always(self, work: Coroutine[Any, Any, object], name: str) -> None:
@@ -269,13 +312,6 @@ class Gateway:
             except Exception:  # noqa: BLE001 - what was known before stays in use
                 _LOG.exception("a round failed; trying again")
             await asyncio.sleep(seconds)
-
-
-async def _closed(pool: Database) -> None:
-    try:
-        await asyncio.wait_for(pool.close(), _DRAIN_S)
-    except TimeoutError:
-        pool.terminate()
 
 
 async def _shut(listening: socket.socket) -> None:

@@ -26,12 +26,25 @@ from cryptography.hazmat.primitives.serialization import (
 
 from channels.instruction import Ask
 from channels.kinds import BATCH
-from gateway.access import OPERATOR_SCOPES, PARTY_SCOPES, Algorithm, ApiScope, Enrolment, NewApiKey
+from gateway.access import (
+    OPERATOR_PERMISSIONS,
+    PARTY_PERMISSIONS,
+    AccessSeeds,
+    Algorithm,
+    Enrolment,
+    NewApiKey,
+    Permission,
+)
+from gateway.access.users.passwords import Passwords
+from gateway.agents import ITEM as PROFIT
 from gateway.app.keystore import open_keystore
 from gateway.app.lines import SFTP_KEY_PURPOSE
+from gateway.app.people import access_of
+from gateway.app.seed_users import Seats, SeededUsers, UserSeeding
+from gateway.app.settings import user_rules
 from gateway.clearing.files import FileTemplates
 from gateway.clearing.network import ChannelDesk
-from gateway.fees import FeeDesk, RateKind, Taker, Terms
+from gateway.fees import Factor, FeeDesk, RateKind, Taker, Terms, Tier
 from gateway.kernel.clock import Clock, SystemClock
 from gateway.kernel.data import data_path
 from gateway.kernel.ids import Ids, UuidSevens, show
@@ -42,6 +55,7 @@ from gateway.keys import KeyKind, KeyRegister, KeyStore
 from gateway.merchants.onboard import Onboarding
 from gateway.parties import PLATFORM, Kind, WithdrawalPasswords
 from gateway.sandbox.payees import PAYEES, WITHDRAWAL_PASSWORD
+from gateway.tasks.sources import NewSource, SourceOrder, SourceRegister, said_of
 
 WHO = "system:sandbox"
 CLIENTS = "clients.json"
@@ -58,6 +72,7 @@ class Seeded:
     keys: Sequence[Mapping[str, str]]
     parties: Sequence[Mapping[str, str]]
     channels: Sequence[Mapping[str, str]]
+    users: SeededUsers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,8 @@ class Seeding:
         randomness: Randomness,
     ) -> None:
         self._pool = pool
+        self._settings = settings
+        self._randomness = randomness
         self._bank = bank
         self._clock = clock
         self._ids = ids
@@ -102,9 +119,12 @@ class Seeding:
     async def run(self) -> Seeded:
         """Take everything on; what is there already stays as it is."""
         self._secrets.save()
+        await AccessSeeds(pool=self._pool, ids=self._ids, clock=self._clock).sow()
         agents = await self._agents()
         merchants = await self._merchants(agents["agent.Y"])
         await self._fees(merchants)
+        await self._profit(agents)
+        await self._source()
         channels = await self._channels()
         desk = self._channel_desk()
         for merchant in merchants.values():
@@ -117,7 +137,28 @@ class Seeding:
             keys=keys,
             parties=[{"name": name, "id": _shown(name, id_)} for name, id_ in parties.items()],
             channels=[{"code": code, "id": show("chn", id_)} for code, id_ in channels.items()],
+            users=await self._users(merchants["M1"], agents["agent.X"]),
         )
+
+    async def _users(self, merchant: UUID, agent: UUID) -> SeededUsers:
+        member = await self._onboarding.party(kind=Kind.MEMBER, code="U1", name="会员一", parent=merchant)
+        access = access_of(
+            self._settings,
+            pool=self._pool,
+            keystore=self._keys,
+            clock=self._clock,
+            ids=self._ids,
+            randomness=self._randomness,
+        )
+        passwords = Passwords(rules=user_rules(self._settings), randomness=self._randomness)
+        seeding = UserSeeding(
+            pool=self._pool,
+            access=access,
+            clock=self._clock,
+            kept=self._secrets,
+            new_password=passwords.one_time,
+        )
+        return await seeding.run(Seats(merchant=merchant, agent=agent, member=member.id))
 
     async def _agents(self) -> dict[str, UUID]:
         first = await self._onboarding.party(kind=Kind.AGENT, code="X", name="华东代理")
@@ -162,6 +203,30 @@ class Seeding:
         )
         await self._rate(desk, "withdrawal_fee", None, withdrawal)
 
+    async def _profit(self, agents: Mapping[str, UUID]) -> None:
+        """The agents' rules: worked example 2, where Y has a device from X and gets 40 % of its profit."""
+        desk = FeeDesk(pool=self._pool, clock=self._clock, ids=self._ids, who=WHO)
+        facts = ("base", "amount", "fee", "cost", "margin", "device")
+        factors = tuple(Factor(name=name) for name in facts)
+        await desk.item(code=PROFIT, business="agents", mode="device", unit="CNY", name="代理商分润", factors=factors)
+        first, second = agents["agent.X"], agents["agent.Y"]
+        await self._rate(desk, PROFIT, first, _tiered(Taker(item="agent.X", party=first)))
+        shares = (Taker(item="agent.Y", party=second, weight=40), Taker(item="agent.X", party=first, weight=60))
+        await self._rate(desk, PROFIT, second, _tiered(*shares))
+
+    async def _source(self) -> None:
+        source = self._bank["source"]
+        register = SourceRegister(pool=self._pool, keystore=self._keys, clock=self._clock, ids=self._ids)
+        new = NewSource(
+            code="sandbox",
+            name="沙箱分润服务",
+            address=source["url"],
+            authorities=source["ca"],
+            keyid=source["keyid"],
+            secret=source["secret"].encode(),
+        )
+        await register.add(new, SourceOrder(who=WHO, key="seed/source", said=said_of(new)))
+
     async def _rate(self, desk: FeeDesk, item: str, party: UUID | None, terms: Terms) -> None:
         key = f"seed/fee/{item}/{party}"
         if not self._secrets.knows(key):
@@ -181,7 +246,7 @@ class Seeding:
             kind="xmlbank",
             type_="quick",
             communication="realtime",
-            asks=[Ask.PAY, Ask.VOID, Ask.REFUND, Ask.REVERSE],
+            asks=[each for each in Ask if each is not Ask.PAYOUT],
             params={
                 "customer": bank["customer"],
                 "address": bank["https"]["url"],
@@ -250,13 +315,13 @@ class Seeding:
 
     async def _api_keys(self, parties: Mapping[str, UUID]) -> list[dict[str, str]]:
         enrolment = Enrolment(pool=self._pool, keystore=self._keys, clock=self._clock, ids=self._ids, who=WHO)
-        given = [await self._api_key(enrolment, "operator", PLATFORM, OPERATOR_SCOPES, "pty")]
+        given = [await self._api_key(enrolment, "operator", PLATFORM, OPERATOR_PERMISSIONS, "pty")]
         for name, party in parties.items():
-            given.append(await self._api_key(enrolment, name, party, PARTY_SCOPES, _kind(name)))
+            given.append(await self._api_key(enrolment, name, party, _permissions(name), _kind(name)))
         return given
 
     async def _api_key(
-        self, enrolment: Enrolment, name: str, party: UUID, scopes: frozenset[ApiScope], kind: str
+        self, enrolment: Enrolment, name: str, party: UUID, permissions: frozenset[str], kind: str
     ) -> dict[str, str]:
         private = self._secrets.find_or(f"api/{name}", _new_private_key)
         await enrolment.enrol(
@@ -264,11 +329,19 @@ class Seeding:
                 keyid=name,
                 algorithm=Algorithm.ED25519,
                 party_id=party,
-                scopes=scopes,
+                permissions=permissions,
                 public_key=_public_of(private),
             )
         )
         return {"keyid": name, "alg": Algorithm.ED25519.value, "private_key": private, "party": show(kind, party)}
+
+
+def _tiered(*takers: Taker) -> Terms:
+    tiers = (
+        Tier(lower=Decimal(0), upper=Decimal(500_000), ratio=Decimal("0.05")),
+        Tier(lower=Decimal(500_000), upper=None, ratio=Decimal("0.06")),
+    )
+    return Terms(kind=RateKind.TIERED_RATIO, takers=takers, tier_factor="amount", tiers=tiers)
 
 
 class _Secrets:
@@ -324,6 +397,11 @@ def _new_private_key() -> str:
 def _public_of(private: str) -> bytes:
     key = load_pem_private_key(private.encode(), password=None)
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _permissions(name: str) -> frozenset[str]:
+    """An agent sees what its merchants do, and does not do it for them."""
+    return PARTY_PERMISSIONS - {Permission.ACQUIRING_WRITE} if name.startswith("agent") else PARTY_PERMISSIONS
 
 
 def _kind(name: str) -> str:

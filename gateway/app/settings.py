@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from gateway.access import UserRules
+from gateway.app.growth import GrowthSettings
 from gateway.clearing.files import FileSettings
 from gateway.clearing.settings import RoadSettings
 from gateway.journal import JournalSettings
-from gateway.kernel.settings import Settings
-from gateway.parties.passwords import PasswordRules
+from gateway.kernel.settings import Settings, SettingsError
 from gateway.tasks import BackOff
 from gateway.web import WebSettings
 
@@ -27,6 +30,8 @@ def road_settings(settings: Settings) -> RoadSettings:
         query_after_s=tuple(ms / 1000 for ms in section.query_after_ms),
         close_before_s=min(max(budget_s / _CLOSE_BEFORE_SHARE, _CLOSE_BEFORE_LEAST_S), _CLOSE_BEFORE_MOST_S),
         recover_after_s=section.recover_after_ms / 1000,
+        hold_days=section.hold_days,
+        completion_most_percent=section.completion_most_percent,
         ask_again_s=float(section.ask_again_s),
         lane_least_s=section.lane_back_off_least_ms / 1000,
         lane_most_s=section.lane_back_off_most_ms / 1000,
@@ -51,11 +56,18 @@ def journal_settings(settings: Settings) -> JournalSettings:
     section = settings.journal
     return JournalSettings(
         batch_most=section.batch_most,
+        batch_largest=section.batch_largest,
         room=section.queue_most,
         reserved=section.reserved_for_facts,
         write_within_s=section.commit_limit_ms / 1000,
         patience_s=section.in_doubt_patience_ms / 1000,
     )
+
+
+def growth_settings(settings: Settings) -> GrowthSettings:
+    """How long the books stay open and at hand."""
+    section = settings.ledger
+    return GrowthSettings(close_after=timedelta(days=section.close_after_days), keep_months=section.keep_months)
 
 
 def web_settings(settings: Settings, *, public_address: str) -> WebSettings:
@@ -67,13 +79,33 @@ def web_settings(settings: Settings, *, public_address: str) -> WebSettings:
         requests_per_s=max(1, round(section.requests_per_s)),
         burst=section.burst,
         body_most=section.body_most,
+        proxies=tuple(_networks("http.proxies", section.proxies)),
     )
 
 
-def password_rules(settings: Settings) -> PasswordRules:
-    """How many tries a withdrawal password has."""
-    section = settings.payouts
-    return PasswordRules(most_tries=section.password_tries, locked_for=timedelta(seconds=section.password_locked_s))
+def _networks(key: str, given: Iterable[str]) -> Iterable[IPv4Network | IPv6Network]:
+    for one in given:
+        try:
+            yield ip_network(one)
+        except ValueError as error:
+            raise SettingsError(f"{key}: {error}; a network is written as 10.0.0.0/8") from error
+
+
+def user_rules(settings: Settings) -> UserRules:
+    """Passwords, tries and sessions of users."""
+    section = settings.access
+    return UserRules(
+        password_least=section.password_least,
+        password_past=section.password_past,
+        one_time_for=timedelta(seconds=section.one_time_password_s),
+        tries_most=section.tries,
+        locked_for=timedelta(seconds=section.locked_s),
+        source_tries_most=section.source_tries,
+        source_window=timedelta(seconds=section.source_window_s),
+        session_idle=timedelta(seconds=section.session_idle_s),
+        session_life=timedelta(seconds=section.session_life_s),
+        totp_needed=section.authenticator_needed,
+    )
 
 
 def back_off(settings: Settings) -> BackOff:

@@ -8,9 +8,11 @@ from typing import Any
 
 from gateway.clearing import store as clearing
 from gateway.journal import Cursor, Happened
+from gateway.kernel.postgres.partitions import Upkeep, upkeep
 from gateway.kernel.postgres.pool import Database
 from gateway.ledger import store as ledger
 from gateway.parties import PLATFORM, Scope
+from gateway.tasks.batch import store as batch
 
 _EVENTS = """
 SELECT e.seq, e.place, e.line, e.kind, e.subject, e.version, e.state, e.who, e.why, e.occurred_at, e.recorded_at,
@@ -46,6 +48,8 @@ class Counts:
     """What is counted in the database: each row its labels, then its figures; ages in seconds."""
 
     imbalance: list[tuple[str, int]]
+    advances: list[tuple[str, int, int]]
+    upkeep: list[Upkeep]
     payments: list[tuple[str, str, int]]
     unknown: list[tuple[str, int, float]]
     lanes: list[tuple[str, int, float]]
@@ -54,6 +58,7 @@ class Counts:
     quarantined: list[tuple[str, int]]
     differences: list[tuple[str, int]]
     timers: list[tuple[str, str, int]]
+    batch_tasks: list[tuple[str, str, int]]
     terminals: list[tuple[str, int]]
 
 
@@ -85,19 +90,28 @@ _AGES = {
 }
 
 
-async def counts(pool: Database, *, now: datetime) -> Counts:
-    """Count what metrics show."""
+async def counts(pool: Database, *, now: datetime, advance_most_minor: int = 0) -> Counts:
+    """Count what metrics show; a party that owes more than `advance_most_minor` is one over the limit."""
     rows: dict[str, list[Any]] = {
         "imbalance": list((await ledger.trial_balance(pool)).items()),
+        "advances": await ledger.advances(pool, most_minor=advance_most_minor),
+        "upkeep": await partitions(pool, now=now),
         "lanes": [
             (lane.channel, lane.depth, (now - lane.oldest).total_seconds()) for lane in await clearing.lanes(pool)
         ],
+        "batch_tasks": list(await batch.counts(pool, now=now)),
     }
     for name, sql in _COUNTS.items():
         rows[name] = [tuple(row) for row in await pool.fetch(sql)]
     for name, sql in _AGES.items():
         rows[name] = [tuple(row) for row in await pool.fetch(sql, now)]
     return Counts(**rows)
+
+
+async def partitions(pool: Database, *, now: datetime) -> list[Upkeep]:
+    """Tell how the tables that are kept in partitions stand."""
+    async with pool.acquire() as connection:
+        return await upkeep(connection, now=now)
 
 
 async def settled_by_number(pool: Database) -> dict[str, dict[str, Any]]:
@@ -154,3 +168,27 @@ async def server_facts(pool: Database) -> ServerFacts:
     version = await pool.fetchval("SELECT current_setting('server_version_num')::integer")
     now = await pool.fetchval("SELECT clock_timestamp()")
     return ServerFacts(version, frozenset(one["version"] for one in applied), now)
+
+
+async def nearest_operations(
+    pool: Database, *, terminal: str, batch: str, trace: str, rrn: str, most: int = 3
+) -> list[dict[str, Any]]:
+    """Return the operations a message may belong to: by its retrieval reference, its own reference, then the nearest.
+
+    Of those that are only near, the ones still open come first, then those whose trace is next to the message's.
+    """
+    rows = await pool.fetch(
+        """
+        SELECT o.id, o.kind, o.state, o.batch, o.trace, o.message_class, o.rrn, o.amount_minor, o.unit, o.occurred_at,
+               CASE WHEN o.rrn = $4 THEN 'retrieval reference' WHEN o.batch = $2 AND o.trace = $3 THEN 'reference'
+                    ELSE 'near' END AS by
+        FROM operation o
+        WHERE o.rrn = $4 OR o.terminal = $1
+        ORDER BY (o.rrn = $4) DESC, (o.batch = $2 AND o.trace = $3) DESC,
+                 (o.state IN ('created', 'sent', 'unknown', 'reversing')) DESC,
+                 CASE WHEN $3 ~ '^[0-9]{6}$' AND o.trace ~ '^[0-9]{6}$' THEN abs(o.trace::int - $3::int) END, o.id DESC
+        LIMIT $5
+        """,
+        *(terminal, batch, trace, rrn, most),
+    )
+    return [dict(row) for row in rows]

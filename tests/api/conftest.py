@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import itertools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -19,8 +19,9 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from gateway.access import OPERATOR_SCOPES, PARTY_SCOPES, Algorithm, ApiKey
+from gateway.access import OPERATOR_PERMISSIONS, PARTY_PERMISSIONS, Algorithm, ApiKey
 from gateway.api import Api, Desks, build_api
+from gateway.api.account_port import Lines
 from gateway.api.ports import (
     Batch,
     BatchFilter,
@@ -47,6 +48,7 @@ from gateway.kernel.money import Money
 from gateway.kernel.randomness import SeededRandomness
 from gateway.kernel.reasons import Reason
 from gateway.keys import KeyKind, NamedKey, SoftwareKeyStore, masters_from_text
+from gateway.ledger.model import Account, Posted, Purpose
 from gateway.parties import PLATFORM, BankCard, Scope
 from gateway.web import AnswerSigner, WebSettings
 
@@ -167,6 +169,46 @@ class Books:
             return Refused(Reason.WRONG_STATE, f"the open day is {self.open_day}")
         self.open_day += timedelta(days=1)
         return Taken(self.open_day)
+
+
+class Statements:
+    """A merchant's books: 100.00 on the 21st, 30.00 out on the 22nd; the 1st is archived."""
+
+    async def balances_at(self, sees: Scope, *, party: UUID, instant: datetime) -> Mapping[Account, int] | Refused:
+        return await self.balances_on(sees, party=party, day=instant.date())
+
+    async def balances_on(self, sees: Scope, *, party: UUID, day: date) -> Mapping[Account, int] | Refused:
+        if not sees.covers(PATHS.get(party, "/none/")):
+            return Refused(Reason.NOT_FOUND, "no such party")
+        if day == date(2026, 11, 1):
+            return Refused(Reason.NOT_FOUND, f"the books of {day} are archived")
+        stood = 0 if day < date(2026, 11, 21) else 10_000 if day < date(2026, 11, 22) else 7_000
+        return {Account(party, "CNY", Purpose.AVAILABLE): -stood, Account(party, "CNY", Purpose.ADVANCE): 5}
+
+    async def lines(self, sees: Scope, *, account: Account, which: Lines) -> Sequence[Posted] | Refused:
+        if not sees.covers(PATHS.get(account.party, "/none/")):
+            return Refused(Reason.NOT_FOUND, "no such party")
+        rows = ((1, "purchase", -10_000, -10_000, 21), (2, "refund", 3_000, -7_000, 22))
+        lines = [
+            Posted(
+                account_id=account.party,
+                version=version,
+                transfer_id=SHOP_CARD,
+                amount_minor=amount,
+                balance_minor=balance,
+                booked_on=date(2026, 11, day),
+                recorded_at=NOW,
+                occurred_at=NOW,
+                value_on=None,
+                kind=kind,
+                subject=SHOP_CARD,
+                note="",
+                account=account,
+            )
+            for version, kind, amount, balance, day in rows
+        ]
+        first, last = which.first or date.min, which.last or date.max
+        return [one for one in lines if one.version > which.after and first <= one.booked_on <= last][: which.limit]
 
 
 class Payments:
@@ -312,7 +354,14 @@ class Keyring:
         self.secrets: dict[str, bytes] = {}
 
     def add(
-        self, keyid: str, algorithm: Algorithm, public: bytes | None, party: UUID, scopes: Any, *, active: bool = True
+        self,
+        keyid: str,
+        algorithm: Algorithm,
+        public: bytes | None,
+        party: UUID,
+        permissions: Any,
+        *,
+        active: bool = True,
     ) -> None:
         self.keys[keyid] = ApiKey(
             id=UUID(int=len(self.keys)),
@@ -321,7 +370,7 @@ class Keyring:
             public_key=public,
             secret=b"sealed" if public is None else None,
             party_id=party,
-            scopes=frozenset(scopes),
+            permissions=frozenset(permissions),
             active=active,
             sees=Scope(PATHS[party]),
             created_at=NOW,
@@ -333,6 +382,16 @@ class Keyring:
 
     async def secret(self, key: ApiKey) -> bytes:
         return self.secrets[key.keyid]
+
+
+class NoSessions:
+    async def find(self, token: str) -> None:
+        return None
+
+
+class NoRules:
+    async def match(self, facts: Any) -> None:
+        return None
 
 
 @dataclass
@@ -397,27 +456,45 @@ async def build(address: str, clock: Clock) -> SimpleNamespace:
     journal, keyring = Journal(), Keyring()
     files = Files(ids)
     withdrawals = Withdrawals(journal, ids)
-    desks = Desks(withdrawals=withdrawals, books=Books(), payments=Payments(), files=files, events=Events())
+    # what edits records is tried against real records, in tests/access and beside the other desks
+    nobody: Any = None
+    desks = Desks(
+        withdrawals=withdrawals,
+        books=Books(),
+        statements=Statements(),
+        payments=Payments(),
+        files=files,
+        events=Events(),
+        access=nobody,
+        tasks=nobody,
+        approvals=nobody,
+        configuration=nobody,
+        merchants=nobody,
+        acquiring=nobody,
+        refused=nobody,
+    )
     block = await keystore.make(KeyKind.SIGNING, 32)
     named = NamedKey(name="answers", number=1, block=block, created_at=NOW, created_by="test")
     signer = await AnswerSigner.of(keystore=keystore, clock=clock, keys=[named])
     callers: dict[str, Caller] = {}
-    for keyid, party, scopes in (
-        ("shop", SHOP, PARTY_SCOPES),
-        ("other", OTHER, PARTY_SCOPES),
-        ("operator", PLATFORM, OPERATOR_SCOPES),
+    for keyid, party, permissions in (
+        ("shop", SHOP, PARTY_PERMISSIONS),
+        ("other", OTHER, PARTY_PERMISSIONS),
+        ("operator", PLATFORM, OPERATOR_PERMISSIONS),
     ):
         private = ed25519.Ed25519PrivateKey.generate()
         public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        keyring.add(keyid, Algorithm.ED25519, public, party, scopes)
+        keyring.add(keyid, Algorithm.ED25519, public, party, permissions)
         callers[keyid] = Caller(keyid, "ed25519", private.sign, clock, private)
     keyring.secrets["machine"] = b"s" * 32
-    keyring.add("machine", Algorithm.HMAC_SHA256, None, SHOP, PARTY_SCOPES)
+    keyring.add("machine", Algorithm.HMAC_SHA256, None, SHOP, PARTY_PERMISSIONS)
     machine = Caller("machine", "hmac-sha256", lambda data: hmac.digest(b"s" * 32, data, "sha256"), clock, None)
     settings = WebSettings(public_address=address, body_most=10_000, upload_most=100_000, burst=40, requests_per_s=10)
     api = Api(
         desks=desks,
         keys=keyring,
+        sessions=NoSessions(),
+        interception=NoRules(),  # type: ignore[arg-type]
         signer=signer,
         keystore=keystore,
         clock=clock,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.access import PARTY_SCOPES, Algorithm
+from gateway.access import PARTY_PERMISSIONS, Algorithm
 from gateway.kernel.ids import show
 from gateway.parties import PLATFORM
 
@@ -43,7 +43,7 @@ async def test_a_reading_request_needs_no_nonce(world, send):
 
 def enrol(world, keyid, algorithm, private):
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    world.keyring.add(keyid, algorithm, public, world.keyring.keys["shop"].party_id, PARTY_SCOPES)
+    world.keyring.add(keyid, algorithm, public, world.keyring.keys["shop"].party_id, PARTY_PERMISSIONS)
 
 
 async def test_an_rsa_pss_key_is_let_in(world, send):

@@ -90,3 +90,49 @@ async def test_a_folder_without_master_keys_is_left_without(tmp_path: Path) -> N
 async def test_settings_that_cannot_work(tmp_path: Path, more: dict[str, str], what: str) -> None:
     (found,) = bad(await examine(settings(tmp_path, **more), "", clock=SystemClock()))
     assert what in found
+
+
+async def test_a_superuser_s_login_is_noted_outside_of_a_sandbox(tmp_path: Path, dsn: str) -> None:
+    found = await examine(settings(tmp_path), dsn, clock=SystemClock())
+    (note,) = [one for one in found if "is a superuser" in one.what]
+    assert (note.state, note.mend) == ("note", "make a login with least rights: docs/access.md")
+
+
+async def test_a_sandbox_s_own_server_may_have_its_superuser(
+    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "running_dsn", lambda _: dsn)
+    found = await examine(settings(tmp_path), dsn, clock=SystemClock())
+    assert [one.what for one in found if "role" in one.what] == ["the database roles have what they need, and no more"]
+
+
+@pytest.mark.parametrize(
+    ("done", "says"),
+    [
+        (
+            "GRANT DELETE ON ledger_entry TO tillgate_journal",
+            "may more than they should: tillgate_journal on public.led",
+        ),
+        (
+            "GRANT SELECT (hash) ON user_password TO tillgate_door",
+            "may more than they should: tillgate_door on public.u",
+        ),
+        ("REVOKE ALL ON payout FROM tillgate_worker", "may less than they must: tillgate_worker on public.payout"),
+        ("ALTER TABLE party DISABLE ROW LEVEL SECURITY", "row-level security is off for party"),
+    ],
+)
+async def test_rights_that_were_changed_by_hand(tmp_path: Path, pool, dsn: str, done: str, says: str) -> None:
+    await pool.execute(done)
+    (what,) = bad(await examine(settings(tmp_path), dsn, clock=SystemClock()))
+    assert says in what
+
+
+async def test_a_login_that_may_not_act_as_its_roles(tmp_path: Path, pool, dsn: str) -> None:
+    await pool.execute("CREATE ROLE doctored LOGIN PASSWORD 'p' IN ROLE tillgate_worker")
+    try:
+        own = f"postgresql://doctored:p@{dsn.rpartition('@')[2]}"
+        (one,) = [one for one in await examine(settings(tmp_path), own, clock=SystemClock()) if one.state == "bad"]
+    finally:
+        await pool.execute("DROP ROLE doctored")
+    assert one.what == "the database login doctored may not act as tillgate_journal, tillgate_door"
+    assert one.mend == 'GRANT tillgate_journal, tillgate_door TO "doctored"'

@@ -30,6 +30,8 @@ PROMISED = {
     "tillgate_journal_commit_seconds_count": {"book"},
     "tillgate_journal_queue": {"book"},
     "tillgate_ledger_imbalance_minor": {"unit"},
+    "tillgate_partitions_ahead": {"table"},
+    "tillgate_partition_caught": {"table"},
     "tillgate_payments": {"kind", "state"},
     "tillgate_instructions_total": {"channel", "ask", "state"},
     "tillgate_channel_up": {"channel"},

@@ -29,6 +29,7 @@ SEEDED = (
     *("party", "merchant", "terminal", "bank_card", "withdrawal_password", "api_key", "named_key", "channel"),
     *("channel_opening", "fee_item", "fee_factor", "fee_instance", "fee_version", "fee_detail", "file_template"),
     *("generation", "record_edit", "record_edit_line"),
+    *("permission_item", "role", "role_permission", "menu_entry", "access_user", "user_role", "user_password"),
 )
 
 

@@ -22,7 +22,7 @@ def test_a_verb_has_an_example_that_parses(verb: tuple[str, ...], tmp_path: Path
     assert epilog.startswith(_EXAMPLE)
     words = shlex.split(epilog.removeprefix(_EXAMPLE))
     for named in words:
-        if named.endswith((".toml", ".txt", ".json")):
+        if named.endswith((".toml", ".txt", ".json", ".pdf")):
             (tmp_path / named).parent.mkdir(exist_ok=True)
             (tmp_path / named).touch()
     assert parsed(words) == verb
@@ -35,7 +35,8 @@ def test_a_verb_says_what_it_is_for(verb: tuple[str, ...]) -> None:
 
 
 def test_the_verbs_of_this_release() -> None:
-    top = {"up", "demo", "serve", "migrate", "verify", "doctor", "template", "terminal"}
+    top = {"up", "demo", "serve", "migrate", "verify", "closes", "doctor", "explain", "bench", "parameter", "keys"}
+    top |= {"task", "template", "terminal", "user", "merchant", "approval"}
     assert {verb[0] for verb in VERBS} == top
     terminal = {"sign-in", "purchase", "void", "refund", "reverse", "enquire", "script"}
     assert {verb[1] for verb in VERBS if verb[0] == "terminal"} == terminal

@@ -20,6 +20,7 @@ PARTS = {
     "openssl": "openssl",
     "sshd": "openssh-server",
     "sftp": "openssh-client",
+    "softhsm2-util": "softhsm2",
 }
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 

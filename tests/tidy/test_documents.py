@@ -125,9 +125,9 @@ def test_a_command_that_is_none_is_caught() -> None:
     with pytest.raises(Exception, match="No such option"):
         of_tillgate(["demo", "--sede", "7"], "")
     with pytest.raises(Exception, match="No such command"):
-        of_tillgate(["bench"], "")
+        of_tillgate(["guess"], "")
     with pytest.raises(AssertionError):
-        of_make(["bench"], "")
+        of_make(["guess"], "")
     with pytest.raises(Exception, match="No such option"):
         of_make(["demo", "ARGS=--sede 7"], "")
 

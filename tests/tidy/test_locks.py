@@ -17,7 +17,7 @@ LOCK = (
 
 @pytest.mark.parametrize(
     ("file", "extras"),
-    [("requirements.lock", ["build"]), ("requirements-test.lock", ["build", "test"])],
+    [("requirements.lock", ["build"]), ("requirements-test.lock", ["build", "hsm", "test"])],
 )
 def test_a_lock_pins_every_dependency_with_its_hashes(file: str, extras: list[str]) -> None:
     lock = Lock.read((CHECKOUT / file).read_text("utf-8"))

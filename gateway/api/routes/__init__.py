@@ -1,15 +1,52 @@
 """The table of routes: every operation of the API, in the order it is described."""
 
 from gateway.api.route import Route
-from gateway.api.routes import accounts, days, events, files, keys, payments, reconciliation, withdrawals
+from gateway.api.routes import (
+    accounts,
+    acquiring,
+    api_keys,
+    approvals,
+    audit,
+    configuration,
+    days,
+    events,
+    files,
+    interception,
+    keys,
+    menus,
+    merchants,
+    payments,
+    reconciliation,
+    refused,
+    roles,
+    sessions,
+    statements,
+    tasks,
+    users,
+    withdrawals,
+)
 
 ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *withdrawals.ROUTES,
     *accounts.ROUTES,
+    *statements.ROUTES,
     *payments.ROUTES,
+    *acquiring.ROUTES,
+    *refused.ROUTES,
     *files.ROUTES,
     *reconciliation.ROUTES,
     *days.ROUTES,
     *events.ROUTES,
+    *tasks.ROUTES,
+    *sessions.ROUTES,
+    *users.ROUTES,
+    *roles.ROUTES,
+    *menus.ROUTES,
+    *interception.ROUTES,
+    *api_keys.ROUTES,
+    *audit.ROUTES,
+    *approvals.ROUTES,
+    *configuration.ROUTES,
+    *merchants.ROUTES,
 )

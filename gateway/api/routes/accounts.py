@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import AccountsShown, BankCardShown, BankCardsShown, PartyQuery
 from gateway.api.decoding import read_id
 from gateway.api.route import Call, Given, Nothing, Route
@@ -47,7 +47,7 @@ ROUTES = (
         operation="readAccounts",
         tag="Accounts",
         summary="A party's balances: available, frozen, deposit, advance, and what can be withdrawn",
-        scope=ApiScope.ACCOUNTS_READ,
+        permission=Permission.ACCOUNTS_READ,
         handle=read_accounts,
         query=PartyQuery,
         answer=AccountsShown,
@@ -59,7 +59,7 @@ ROUTES = (
         operation="listBankCards",
         tag="Accounts",
         summary="The bank cards bound to a party, masked",
-        scope=ApiScope.ACCOUNTS_READ,
+        permission=Permission.ACCOUNTS_READ,
         handle=list_bank_cards,
         query=PartyQuery,
         answer=BankCardsShown,

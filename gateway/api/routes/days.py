@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import DayToClose, OpenDay
 from gateway.api.decoding import JsonBody
 from gateway.api.route import Call, Given, Nothing, Route
@@ -23,7 +23,7 @@ ROUTES = (
         operation="closeDay",
         tag="Days",
         summary="Close the open book day; what comes later is booked in the next one",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.DAYS_WRITE,
         handle=close_day,
         decoder=JsonBody(DayToClose),
         answer=OpenDay,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import EventsQuery, EventsShown
 from gateway.api.route import Call, Given, Nothing, Route
 from gateway.api.shown import read_place, show_event, show_place
@@ -24,7 +24,7 @@ ROUTES = (
         operation="listEvents",
         tag="Events",
         summary="Events beyond a cursor, oldest first",
-        scope=ApiScope.EVENTS_READ,
+        permission=Permission.EVENTS_READ,
         handle=list_events,
         query=EventsQuery,
         answer=EventsShown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import ChannelsShown, FileShown, FilesQuery, FilesShown, Upload, UploadQuery
 from gateway.api.decoding import FileBody, JsonBody, read_id
 from gateway.api.ports import FileFilter
@@ -65,7 +65,7 @@ ROUTES = (
         operation="listChannels",
         tag="Channels",
         summary="The bank channels",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.CHANNELS_READ,
         handle=list_channels,
         answer=ChannelsShown,
     ),
@@ -75,7 +75,7 @@ ROUTES = (
         operation="cutOff",
         tag="Channels",
         summary="Make the payment files of what a channel has collected, and send them",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.FILES_WRITE,
         handle=cut_off,
         decoder=JsonBody(Nothing),
         answer=FilesShown,
@@ -89,7 +89,7 @@ ROUTES = (
         operation="fetchFiles",
         tag="Channels",
         summary="Look into the bank's folder now and take what is new",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.FILES_WRITE,
         handle=fetch,
         decoder=JsonBody(Nothing),
         answer=FilesShown,
@@ -103,7 +103,7 @@ ROUTES = (
         operation="uploadFile",
         tag="Files",
         summary="Take a return file that was carried by hand",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.FILES_WRITE,
         handle=upload_file,
         decoder=FileBody(),
         query=UploadQuery,
@@ -117,7 +117,7 @@ ROUTES = (
         operation="listFiles",
         tag="Files",
         summary="Files to and from banks, newest first",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.FILES_READ,
         handle=list_files,
         query=FilesQuery,
         answer=FilesShown,

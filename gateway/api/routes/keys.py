@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.access import Open
 from gateway.api.bodies import AnswerKeyShown, AnswerKeysShown
 from gateway.api.route import Call, Given, Nothing, Route
 
@@ -19,7 +20,7 @@ ROUTES = (
         operation="listKeys",
         tag="Keys",
         summary="The keys that answers are signed with",
-        scope=None,
+        permission=Open.PUBLIC,
         handle=list_keys,
         answer=AnswerKeysShown,
     ),

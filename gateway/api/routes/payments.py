@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import PaymentShown
 from gateway.api.route import Call, Given, Nothing, Route
 from gateway.api.shown import PAYMENT, show_payment
@@ -32,7 +32,7 @@ ROUTES = (
         operation="readPayment",
         tag="Payments",
         summary="A payment as it stands",
-        scope=ApiScope.PAYMENTS_READ,
+        permission=Permission.PAYMENTS_READ,
         handle=read_payment,
         answer=PaymentShown,
         ids={"payment": (PAYMENT,)},
@@ -44,7 +44,7 @@ ROUTES = (
         operation="readByReference",
         tag="Payments",
         summary="The payment a terminal names by its own reference, with all that is known of its way",
-        scope=ApiScope.PAYMENTS_READ,
+        permission=Permission.PAYMENTS_READ,
         handle=read_by_reference,
         answer=PaymentShown,
         words={"terminal": "[0-9A-Za-z]{8}", "batch": "[0-9]{6}", "trace": "[0-9]{6}"},

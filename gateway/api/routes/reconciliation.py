@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import (
     BatchesQuery,
     BatchesShown,
@@ -65,7 +65,7 @@ ROUTES = (
         operation="listBatches",
         tag="Reconciliation",
         summary="Batches of return files, newest first",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.RECONCILIATION_READ,
         handle=list_batches,
         query=BatchesQuery,
         answer=BatchesShown,
@@ -76,7 +76,7 @@ ROUTES = (
         operation="reconcile",
         tag="Reconciliation",
         summary="Start the reconciliation of an imported batch",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.RECONCILIATION_WRITE,
         handle=reconcile,
         decoder=JsonBody(Nothing),
         answer=BatchShown,
@@ -90,7 +90,7 @@ ROUTES = (
         operation="listDifferences",
         tag="Reconciliation",
         summary="What did not agree in a batch",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.RECONCILIATION_READ,
         handle=list_differences,
         query=ListQuery,
         answer=DifferencesShown,
@@ -103,7 +103,7 @@ ROUTES = (
         operation="resolveDifference",
         tag="Reconciliation",
         summary="Resolve an open difference",
-        scope=ApiScope.OPERATOR,
+        permission=Permission.RECONCILIATION_WRITE,
         handle=resolve,
         decoder=JsonBody(Resolution),
         answer=DifferenceShown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import ApiScope
+from gateway.access import Permission
 from gateway.api.bodies import WithdrawalConfirmation, WithdrawalRequest, WithdrawalShown
 from gateway.api.decoding import JsonBody, read_id
 from gateway.api.route import Call, Given, Nothing, Route
@@ -43,7 +43,7 @@ ROUTES = (
         operation="requestWithdrawal",
         tag="Withdrawals",
         summary="Ask for a withdrawal: it is checked and recorded, and waits to be confirmed",
-        scope=ApiScope.WITHDRAWALS_WRITE,
+        permission=Permission.WITHDRAWALS_WRITE,
         handle=request_withdrawal,
         decoder=JsonBody(WithdrawalRequest),
         answer=WithdrawalShown,
@@ -69,7 +69,7 @@ ROUTES = (
         operation="confirmWithdrawal",
         tag="Withdrawals",
         summary="Confirm a checked withdrawal with the party's withdrawal password",
-        scope=ApiScope.WITHDRAWALS_WRITE,
+        permission=Permission.WITHDRAWALS_WRITE,
         handle=confirm_withdrawal,
         decoder=JsonBody(WithdrawalConfirmation, secrets=frozenset({"password"})),
         answer=WithdrawalShown,
@@ -90,7 +90,7 @@ ROUTES = (
         operation="readWithdrawal",
         tag="Withdrawals",
         summary="A withdrawal as it stands, with its history",
-        scope=ApiScope.WITHDRAWALS_READ,
+        permission=Permission.WITHDRAWALS_READ,
         handle=read_withdrawal,
         answer=WithdrawalShown,
         ids={"withdrawal": (WITHDRAWAL,)},

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from gateway.api.ports import Payment, Step
+from gateway.clearing import store as clearing
 from gateway.kernel.money import Money
 from gateway.kernel.postgres.pool import Database
 from gateway.kernel.reasons import Reason
 from gateway.parties import Scope
 from gateway.parties import store as parties
 from gateway.payments import store
+from gateway.payments.model import OperationState
 from gateway.payments.operation import Operation, OperationKind
 
 
@@ -32,6 +35,9 @@ class PaymentService:
     async def _visible(self, sees: Scope, found: Operation | None) -> Payment | None:
         if found is None or await parties.party_in(self._pool, sees, found.merchant_id) is None:
             return None
+        if found.state is OperationState.APPROVED and not await clearing.stands(self._pool, found.id):
+            # Nobody is told of an approval that may still be withdrawn because it came too late to be told.
+            found = replace(found, state=OperationState.SENT, approval_code="")
         evidence = await store.evidence(self._pool, found.id)
         lines = [
             Step(at=line.at, what=f"{line.what} {line.state}".strip(), who=line.who, why=line.why, data=line.data or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from gateway.api.ports import Submission, Taken, Withdrawal
@@ -13,6 +14,8 @@ from gateway.kernel.reasons import Reason
 from gateway.parties import Scope
 from gateway.parties import store as parties
 from gateway.payments.payout import PayoutKind, Withdrawals
+from gateway.payments.payout import store as payouts
+from gateway.payments.payout.model import Payout
 from gateway.payments.payout.withdrawals import Withdrawal as Answer
 
 _STRANGER = Refused(Reason.NOT_FOUND, "no such party")
@@ -20,9 +23,10 @@ _NOWHERE = Refused(Reason.NOT_FOUND, "no such withdrawal")
 
 
 class WithdrawalService:
-    """Withdrawals for the API door."""
+    """Withdrawals for the API door; `told` are the error dictionary's words for a channel's code."""
 
-    def __init__(self, *, pool: Database, withdrawals: Withdrawals) -> None:
+    def __init__(self, *, pool: Database, withdrawals: Withdrawals, told: Callable[[UUID, str], str]) -> None:
+        self._told = told
         self._pool = pool
         self._withdrawals = withdrawals
 
@@ -71,6 +75,11 @@ class WithdrawalService:
             requested_at=payout.created_at,
             reason=Reason(payout.reason) if payout.reason in set(Reason) else None,
             code=payout.code,
+            reason_text=await self._reason_text(payout),
             value_on=payout.value_on,
             history=steps(await history(self._pool, payout.id)),
         )
+
+    async def _reason_text(self, payout: Payout) -> str:
+        instruction = await payouts.instruction_of(self._pool, payout) if payout.code else None
+        return "" if instruction is None else self._told(instruction.channel_id, payout.code)
