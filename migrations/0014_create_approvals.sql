@@ -32,16 +32,19 @@ CREATE INDEX proposal_open ON proposal (kind, id) WHERE state = 'proposed';
 -- What was proposed stays as it was proposed; only the decision is added, once.
 CREATE FUNCTION proposal_keep_content() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'a proposal stays as it was proposed and is decided once' USING ERRCODE = 'restrict_violation';
+    IF OLD.state <> 'proposed'
+       OR (OLD.id, OLD.kind, OLD.subject, OLD.subject_version, OLD.party_id, OLD.content, OLD.before, OLD.after,
+           OLD.digest, OLD.amount_minor, OLD.unit, OLD.proposed_by, OLD.why, OLD.proposed_at, OLD.expires_at)
+          IS DISTINCT FROM
+          (NEW.id, NEW.kind, NEW.subject, NEW.subject_version, NEW.party_id, NEW.content, NEW.before, NEW.after,
+           NEW.digest, NEW.amount_minor, NEW.unit, NEW.proposed_by, NEW.why, NEW.proposed_at, NEW.expires_at)
+    THEN
+        RAISE EXCEPTION 'a proposal stays as it was proposed and is decided once'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
 END $$;
-CREATE TRIGGER proposal_keep_content BEFORE UPDATE ON proposal FOR EACH ROW
-    WHEN (OLD.state <> 'proposed'
-          OR (OLD.id, OLD.kind, OLD.subject, OLD.subject_version, OLD.party_id, OLD.content, OLD.before, OLD.after, OLD.digest,
-              OLD.amount_minor, OLD.unit, OLD.proposed_by, OLD.why, OLD.proposed_at, OLD.expires_at)
-             IS DISTINCT FROM
-             (NEW.id, NEW.kind, NEW.subject, NEW.subject_version, NEW.party_id, NEW.content, NEW.before, NEW.after, NEW.digest,
-              NEW.amount_minor, NEW.unit, NEW.proposed_by, NEW.why, NEW.proposed_at, NEW.expires_at))
-    EXECUTE FUNCTION proposal_keep_content();
+CREATE TRIGGER proposal_keep_content BEFORE UPDATE ON proposal FOR EACH ROW EXECUTE FUNCTION proposal_keep_content();
 
 CREATE TABLE delegation (
     id         uuid PRIMARY KEY,

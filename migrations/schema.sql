@@ -69,7 +69,17 @@ CREATE OR REPLACE FUNCTION public.proposal_keep_content()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    RAISE EXCEPTION 'a proposal stays as it was proposed and is decided once' USING ERRCODE = 'restrict_violation';
+    IF OLD.state <> 'proposed'
+       OR (OLD.id, OLD.kind, OLD.subject, OLD.subject_version, OLD.party_id, OLD.content, OLD.before, OLD.after,
+           OLD.digest, OLD.amount_minor, OLD.unit, OLD.proposed_by, OLD.why, OLD.proposed_at, OLD.expires_at)
+          IS DISTINCT FROM
+          (NEW.id, NEW.kind, NEW.subject, NEW.subject_version, NEW.party_id, NEW.content, NEW.before, NEW.after,
+           NEW.digest, NEW.amount_minor, NEW.unit, NEW.proposed_by, NEW.why, NEW.proposed_at, NEW.expires_at)
+    THEN
+        RAISE EXCEPTION 'a proposal stays as it was proposed and is decided once'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
 END $function$
 ;
 CREATE OR REPLACE FUNCTION public.raise_channels_generation()
@@ -1756,7 +1766,7 @@ CREATE TRIGGER merchant_touch BEFORE INSERT OR DELETE OR UPDATE ON public.mercha
 CREATE TRIGGER parameter_value_touch AFTER INSERT OR DELETE OR UPDATE ON public.parameter_value FOR EACH STATEMENT EXECUTE FUNCTION configuration_touch();
 CREATE TRIGGER party_keep_place BEFORE UPDATE ON public.party FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.kind IS DISTINCT FROM new.kind) OR (old.parent_id IS DISTINCT FROM new.parent_id) OR (old.path IS DISTINCT FROM new.path))) EXECUTE FUNCTION party_keep_place();
 CREATE TRIGGER party_set_path BEFORE INSERT ON public.party FOR EACH ROW EXECUTE FUNCTION party_set_path();
-CREATE TRIGGER proposal_keep_content BEFORE UPDATE ON public.proposal FOR EACH ROW WHEN (((old.state <> 'proposed'::text) OR (((((((((((((((old.id IS DISTINCT FROM new.id) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.subject IS DISTINCT FROM new.subject)) OR (old.subject_version IS DISTINCT FROM new.subject_version)) OR (old.party_id IS DISTINCT FROM new.party_id)) OR (old.content IS DISTINCT FROM new.content)) OR (old.before IS DISTINCT FROM new.before)) OR (old.after IS DISTINCT FROM new.after)) OR (old.digest IS DISTINCT FROM new.digest)) OR (old.amount_minor IS DISTINCT FROM new.amount_minor)) OR (old.unit IS DISTINCT FROM new.unit)) OR (old.proposed_by IS DISTINCT FROM new.proposed_by)) OR (old.why IS DISTINCT FROM new.why)) OR (old.proposed_at IS DISTINCT FROM new.proposed_at)) OR (old.expires_at IS DISTINCT FROM new.expires_at)))) EXECUTE FUNCTION proposal_keep_content();
+CREATE TRIGGER proposal_keep_content BEFORE UPDATE ON public.proposal FOR EACH ROW EXECUTE FUNCTION proposal_keep_content();
 CREATE TRIGGER terminal_stamp BEFORE INSERT OR DELETE OR UPDATE ON public.terminal FOR EACH ROW EXECUTE FUNCTION terminal_stamp();
 CREATE TRIGGER terminal_touch BEFORE INSERT OR DELETE OR UPDATE ON public.terminal FOR EACH STATEMENT EXECUTE FUNCTION terminal_touch();
 ALTER TABLE access_user ENABLE ROW LEVEL SECURITY;

@@ -187,8 +187,9 @@ class TestRecords:
         assert isinstance(refused, Refused)
         assert (refused.reason, refused.subject) == (Reason.MOVED, new.row["id"])
 
-    async def test_a_move_of_nothing_is_not_found(self, journal: Journal, desk: Desk) -> None:
-        refused = await journal.post(desk.change(records=(Move("parcel", desk.new(), 1, {"state": "x"}),)))
+    @pytest.mark.parametrize("version", [0, 1])
+    async def test_a_move_of_nothing_is_not_found(self, journal: Journal, desk: Desk, version: int) -> None:
+        refused = await journal.post(desk.change(records=(Move("parcel", desk.new(), version, {"state": "x"}),)))
         assert isinstance(refused, Refused)
         assert refused.reason is Reason.NOT_FOUND
 

@@ -239,7 +239,7 @@ async def test_a_hold_expires(world):
 
 async def test_a_killed_process_leaves_no_hold_hanging(world):
     world.faults.point = "clearing.answered"
-    record = world.record(HELD, budget=1.0)
+    record = world.record(HELD, budget=10.0)
     await world.road.carrier.carry(record)
     await world.run_timers()
     await world.run_timers()
