@@ -25,6 +25,8 @@ from gateway.merchants.office import Amendment, NewDocument, NewMerchant, NewTer
 from gateway.parties import PLATFORM
 
 _USAGE = 2
+_MCC = "category code, of the dictionary mcc"
+_RIPENING = "at_once, batch_settled, channel_paid or after_days:N"
 _NO_DATABASE = "no database is known: give --dsn or --config, or start a sandbox with `tillgate up`"
 
 merchant_app = typer.Typer(help="Merchants: taken on, reviewed, opened by two people.", no_args_is_help=True)
@@ -43,6 +45,7 @@ Proposal = Annotated[
 Code = Annotated[str, typer.Argument(metavar="PARAMETER", help="as `tillgate parameter ls` shows it")]
 Why = Annotated[str, typer.Option(help="goes into the history")]
 Name = Annotated[str, typer.Option(help="as it is registered")]
+Address = Annotated[str, typer.Option(help="where it is")]
 Bank = Annotated[str, typer.Option(help="code of the bank, such as ICBC")]
 Serial = Annotated[str, typer.Option(help="serial number of the device")]
 Model = Annotated[str, typer.Option(help="model of the device")]
@@ -50,7 +53,12 @@ Party = Annotated[str, typer.Option(help="kind:code of a party, such as merchant
 
 
 @merchant_app.command("ls", epilog="Example: tillgate merchant ls --state review")
-def list_merchants(*, state: MerchantState | None = None, config: Config = None, dsn: Dsn = "") -> None:
+def list_merchants(
+    *,
+    state: Annotated[MerchantState | None, typer.Option(help="only those that stand there")] = None,
+    config: Config = None,
+    dsn: Dsn = "",
+) -> None:
     """List merchants, newest first."""
     _at(config, dsn, lambda desk: desk.list_merchants(state))
 
@@ -67,14 +75,12 @@ def add_merchant(
     *,
     name: Name,
     why: Why,
-    kind: MerchantKind = MerchantKind.ENTERPRISE,
+    kind: Annotated[MerchantKind, typer.Option(help="what it is by law")] = MerchantKind.ENTERPRISE,
     code: Annotated[str, typer.Option(help="own code of the party; default: the number")] = "",
     parent: Annotated[str, typer.Option(help="kind:code of whom it stands under; default: the platform")] = "",
-    mcc: Annotated[str, typer.Option(help="category code, of the dictionary mcc")] = "",
-    address: str = "",
-    ripening: Annotated[
-        str, typer.Option(help="at_once, batch_settled, channel_paid or after_days:N")
-    ] = "batch_settled",
+    mcc: Annotated[str, typer.Option(help=_MCC)] = "",
+    address: Address = "",
+    ripening: Annotated[str, typer.Option(help=_RIPENING)] = "batch_settled",
     config: Config = None,
     dsn: Dsn = "",
 ) -> None:
@@ -99,11 +105,11 @@ def edit_merchant(
     number: Number,
     *,
     why: Why,
-    name: str | None = None,
-    kind: MerchantKind | None = None,
-    mcc: str | None = None,
-    address: str | None = None,
-    ripening: str | None = None,
+    name: Annotated[str | None, typer.Option(help="as it is registered")] = None,
+    kind: Annotated[MerchantKind | None, typer.Option(help="what it is by law")] = None,
+    mcc: Annotated[str | None, typer.Option(help=_MCC)] = None,
+    address: Annotated[str | None, typer.Option(help="where it is")] = None,
+    ripening: Annotated[str | None, typer.Option(help=_RIPENING)] = None,
     config: Config = None,
     dsn: Dsn = "",
 ) -> None:
@@ -145,7 +151,7 @@ def add_shop(
     *,
     name: Name,
     why: Why,
-    address: str = "",
+    address: Address = "",
     config: Config = None,
     dsn: Dsn = "",
 ) -> None:
@@ -164,7 +170,7 @@ def add_terminal(
     model: Model,
     why: Why,
     shop: Annotated[str, typer.Option(help="code of the shop it stands in")] = "",
-    dialect: str = "cups",
+    dialect: Annotated[str, typer.Option(help="the dialect it speaks")] = "cups",
     config: Config = None,
     dsn: Dsn = "",
 ) -> None:
@@ -191,9 +197,9 @@ def propose_rate(
     *,
     since: Annotated[str, typer.Option(help="in force from this time on, with its offset")],
     why: Why,
-    item: str = "merchant_fee",
-    minimum_minor: int | None = None,
-    maximum_minor: int | None = None,
+    item: Annotated[str, typer.Option(help="code of the fee item")] = "merchant_fee",
+    minimum_minor: Annotated[int | None, typer.Option(help="least fee, in minor units")] = None,
+    maximum_minor: Annotated[int | None, typer.Option(help="largest fee, in minor units")] = None,
     config: Config = None,
     dsn: Dsn = "",
 ) -> None:

@@ -39,6 +39,7 @@ def test_the_verbs_of_this_release() -> None:
     top |= {"task", "template", "terminal", "user", "merchant", "approval"}
     assert {verb[0] for verb in VERBS} == top
     terminal = {"sign-in", "purchase", "void", "refund", "reverse", "enquire", "script"}
+    terminal |= {"balance", "authorise", "complete", "void-completion", "release", "settle"}
     assert {verb[1] for verb in VERBS if verb[0] == "terminal"} == terminal
 
 

@@ -23,8 +23,8 @@ def test_every_metric_has_the_prefix_a_text_and_no_unbounded_label() -> None:
 def test_labels_are_of_closed_sets() -> None:
     metrics = build_metrics()
     closed = {
-        *("ask", "book", "channel", "dialect", "direction", "door", "kind", "outcome", "reason", "role", "room"),
-        *("state", "transaction", "unit", "why"),
+        *("ask", "book", "channel", "dialect", "direction", "door", "kind", "operation", "outcome", "reason", "role"),
+        *("room", "state", "table", "transaction", "unit", "why"),
     }
     used = {
         label for collector in metrics.registry._collector_to_names for label in getattr(collector, "_labelnames", ())

@@ -351,6 +351,9 @@ def _book(trial: Trial, gains: dict[Name, int], *, wish: bool) -> None:
                 final[deposit] = final.get(deposit, 0) - given
                 left += given
             final[owed] = final.get(owed, 0) + left
+        elif wish and purpose == "deposit" and final[account] < 0:
+            if has.get(owed, 0) + final.get(owed, 0) < 0:
+                raise No("advance_owed")
         elif final[account] > 0 and purpose == "available":
             debt = -(has.get(owed, 0) + final.get(owed, 0))
             back = min(final[account], max(0, debt))
