@@ -16,36 +16,14 @@ from gateway.journal.model import Change, Move, Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.reasons import Reason
-from gateway.keys.port import KeyBlock, KeyKind, KeyStore
+from gateway.keys.port import KeyBlock, KeyCipher, KeyKind, KeyStore
+from gateway.keys.working import FORMS, issue
 from gateway.terminals.ports import Books, Terminal, TerminalFacts
 from gateway.terminals.request import InadmissibleError
 
 _TRIES = 5
-_CHECK_VALUE = 4
 _SETTLED, _OPEN = "settled", "open"
 _LAST_BATCH = 999_999
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One key of a sign-in answer: `length` bytes of key in a slot of `width` bytes, filled up with zeros in clear."""
-
-    kind: KeyKind
-    length: int
-    width: int
-
-
-_PIN, _MAC, _DATA = KeyKind.PIN, KeyKind.MAC, KeyKind.DATA
-
-# By family of dialects and network management code (60.3).
-LAYOUTS: dict[tuple[str, str], tuple[Slot, ...]] = {
-    ("cups", "001"): (Slot(_PIN, 8, 8), Slot(_MAC, 8, 8)),
-    ("cups", "003"): (Slot(_PIN, 16, 16), Slot(_MAC, 8, 16)),
-    ("cups", "004"): (Slot(_PIN, 16, 16), Slot(_MAC, 8, 16), Slot(_DATA, 16, 16)),
-    ("iso87-ascii", "001"): (Slot(_PIN, 8, 8), Slot(_MAC, 8, 8)),
-    ("iso87-ascii", "003"): (Slot(_PIN, 16, 16), Slot(_MAC, 16, 16)),
-    ("iso87-ascii", "004"): (Slot(_PIN, 16, 16), Slot(_MAC, 16, 16), Slot(_DATA, 16, 16)),
-}
 
 
 _NONE_OFFERED: Mapping[str, object] = {"offered_mac_key": None, "offered_pin_key": None}
@@ -74,16 +52,15 @@ class Sessions:
 
     async def sign_in(self, terminal: Terminal, code: str, *, family: str) -> SignedIn:
         """Give a terminal new working keys, laid out as `family` has them. Raises InadmissibleError where it cannot."""
-        layout = LAYOUTS.get((family, code))
-        if layout is None:
+        form = FORMS.get((family, code))
+        # The MACs of this door are made with triple-DES keys.
+        if form is None or form.cipher is not KeyCipher.TRIPLE_DES:
             raise InadmissibleError(Reason.NOT_SUPPORTED)
         if terminal.tmk is None:
             raise InadmissibleError(Reason.TERMINAL_UNKNOWN, "no master key is loaded")
-        made = {slot.kind: await self._keys.make(slot.kind, slot.length) for slot in layout}
-        tmk = KeyBlock(KeyKind.TERMINAL_MASTER, terminal.tmk)
-        content = b"".join([await self._wrapped(tmk, made[slot.kind], slot) for slot in layout])
-        moved = await self._moved(terminal, f"sign-in {code}", lambda current: self._new_keys(current, made))
-        return SignedIn(moved.batch_no, content)
+        issued = await issue(self._keys, KeyBlock(KeyKind.TERMINAL_MASTER, terminal.tmk), form)
+        moved = await self._moved(terminal, f"sign-in {code}", lambda current: self._new_keys(current, issued.keys))
+        return SignedIn(moved.batch_no, issued.content)
 
     async def sign_off(self, terminal: Terminal) -> None:
         """End a session: no working key is good any more."""
@@ -95,10 +72,6 @@ class Sessions:
         await self._moved(
             terminal, "first message under newer keys", lambda current: _without_older(current, mac_key.text)
         )
-
-    async def _wrapped(self, tmk: KeyBlock, key: KeyBlock, slot: Slot) -> bytes:
-        wrapped = await self._keys.wrap(tmk, key)
-        return wrapped.cryptogram.ljust(slot.width, b"\0") + wrapped.check_value[:_CHECK_VALUE]
 
     async def _moved(self, terminal: Terminal, why: str, decide: Decision) -> Terminal:
         """Decide on the record as it is, post, and decide again where it moved in between."""

@@ -153,7 +153,7 @@ async def test_a_terminal_without_a_master_key_cannot_sign_in(opened, dial, worl
 async def test_a_key_store_that_fails_is_answered_96(
     opened, dial, keys: SoftwareKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refused(kind: KeyKind, length: int) -> KeyBlock:
+    async def refused(kind: KeyKind, length: int, **_: object) -> KeyBlock:
         raise KeyStoreError("the module is gone")
 
     monkeypatch.setattr(keys, "make", refused)
