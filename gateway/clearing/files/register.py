@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from gateway.clearing.files import store
@@ -60,6 +60,13 @@ class Register:
         """Set what is known of a file without moving its state. Raises MovedError."""
         move = Move("file", file.id, file.version, to)
         return await self._file(file, Effect(records=(move,)) + effect, why=why, who=WHO)
+
+    async def post_each(self, effects: Iterable[Effect], *, who: str, why: str) -> None:
+        """Post each effect as a change of its own. Raises MovedError where not one of them was taken."""
+        receipts = await self.clerk.file_set(effects, who=who, why=why)
+        if not any(isinstance(receipt, Done) for receipt in receipts):
+            message = f"none of {len(receipts)} changes was taken ({why}): {receipts[:1]}"
+            raise MovedError(message)
 
     async def _file(self, file: FileRecord, effect: Effect, *, why: str, who: str) -> FileRecord:
         receipt = await self.clerk.file(effect, who=who, why=why, is_fact=True)

@@ -93,10 +93,8 @@ class Uploader:
     async def give_up_waiting(self, file: FileRecord) -> None:
         """No answer has come in time: what was sent is unknown until a query, a later file or a person decides."""
         while rows := await self._read(file, ["sent"], ["sending", "sent"]):
-            await self._post_each(
-                [(p, i, results.doubted(p, i, why="no answer to the file in time")) for p, i in rows],
-                why="no answer in time",
-            )
+            doubts = [results.doubted(p, i, why="no answer to the file in time") for p, i in rows]
+            await self._register.post_each(doubts, who=WHO, why="no answer in time")
 
     async def _not_sent(self, file: FileRecord, why: str, *, is_final: bool) -> FileRecord:
         file = await self._register.move(file, FileEvent.NOT_ARRIVE, why=why, to={"reason": why, "begun": False})
@@ -121,16 +119,8 @@ class Uploader:
         while rows := await self._read(file, ["routed"], ["in_file"]):
             at = self._register.clock.now()
             new = self._register.ids.new
-            await self._post_each(
-                [(p, i, results.sent(p, i, transfer=new(), at=at)) for p, i in rows], why=f"sent in {file.name}"
-            )
-
-    async def _post_each(self, decided: Sequence[tuple[Payout, OwnInstruction, Effect]], *, why: str) -> None:
-        """Post one change for each payout; raises MovedError where not one of them was taken."""
-        post = self._register.clerk.file
-        receipts = await asyncio.gather(*(post(effect, who=WHO, why=why, is_fact=True) for _, _, effect in decided))
-        if not any(isinstance(receipt, Done) for receipt in receipts):
-            raise MovedError(f"none of {len(receipts)} payouts could be moved: {receipts[0]}")
+            sent = [results.sent(p, i, transfer=new(), at=at) for p, i in rows]
+            await self._register.post_each(sent, who=WHO, why=f"sent in {file.name}")
 
     async def _read(
         self, file: FileRecord, states: list[str], communications: list[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from gateway.clearing.returns import store as returns
 from gateway.clearing.returns.imports import RECONCILE
 from gateway.clearing.returns.model import Batch, BatchEvent, BatchState
 from gateway.clearing.returns.states import advance
-from gateway.journal.model import Done, Key, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import Done, Key, Move, Put, Refused, Replayed
 from gateway.kernel.faults import Faults
 from gateway.kernel.reasons import Reason
 from gateway.payments.payout import Effect
@@ -151,22 +150,13 @@ class Reconciliations:
         size = self._settings.lines_per_change
         effects = [postings.plain(plain[first : first + size], desk) for first in range(0, len(plain), size)]
         effects += [postings.single(line, desk) for line in lines if not postings.is_plain(line)]
-        await self._post(effects, why=f"reconciled: {batch.business} of {batch.day}")
+        await self._register.post_each(effects, who=WHO, why=f"reconciled: {batch.business} of {batch.day}")
 
     async def _post_missing(self, batch: Batch, bank: Bank, own: Sequence[Own]) -> None:
         desk = self._desk(batch, bank)
         effects = [postings.missing(each, batch.unit, desk) for each in own]
-        await self._post(effects, why=f"missing in the bank's file: {batch.business} of {batch.day}")
-
-    async def _post(self, effects: Sequence[Effect], *, why: str) -> None:
-        """Post each effect as a change of its own; raises MovedError where not one was taken."""
-        receipts: list[Receipt] = []
-        for first in range(0, len(effects), self._settings.posts_at_once):
-            some = effects[first : first + self._settings.posts_at_once]
-            post = self._register.clerk.file
-            receipts += await asyncio.gather(*(post(effect, who=WHO, why=why, is_fact=True) for effect in some))
-        if not any(isinstance(receipt, Done) for receipt in receipts):
-            raise MovedError(f"none of {len(receipts)} postings was taken: {receipts[:1]}")
+        why = f"missing in the bank's file: {batch.business} of {batch.day}"
+        await self._register.post_each(effects, who=WHO, why=why)
 
     async def _missing(self, batch: Batch, bank: Bank) -> Sequence[Own]:
         file = await self._register.find(batch.file_id)

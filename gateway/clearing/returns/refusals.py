@@ -6,7 +6,6 @@ exception: the refusal may be of another copy, so nothing is concluded and its p
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from gateway.clearing.files import store as files
@@ -67,7 +66,8 @@ class Refusals:
     async def _conclude(self, payment: FileRecord, words: str, *, is_whole: bool) -> None:
         states = ["routed", "sent", "unknown"] if is_whole else ["sent"]
         while rows := await self._open(payment, states):
-            await self._post(payment, [(p, i, self._effect(p, i, words, is_whole=is_whole)) for p, i in rows])
+            effects = [self._effect(p, i, words, is_whole=is_whole) for p, i in rows]
+            await self._register.post_each(effects, who=WHO, why=f"{payment.name} was refused by the bank")
 
     def _effect(self, payout: Payout, instruction: OwnInstruction, words: str, *, is_whole: bool) -> Effect:
         if not is_whole:
@@ -90,16 +90,6 @@ class Refusals:
             communications=["in_file", "sending", "sent", "no_answer"],
             limit=self._settings.posts_at_once,
         )
-
-    async def _post(self, payment: FileRecord, decided: Sequence[tuple[Payout, OwnInstruction, Effect]]) -> None:
-        receipts = await asyncio.gather(
-            *(
-                self._register.clerk.file(effect, who=WHO, why=f"{payment.name} was refused by the bank", is_fact=True)
-                for _, _, effect in decided
-            )
-        )
-        if not any(isinstance(receipt, Done) for receipt in receipts):
-            raise MovedError(f"none of {len(receipts)} payouts could be moved: {receipts[0]}")
 
     async def _words(self, file: FileRecord) -> str:
         content = b""

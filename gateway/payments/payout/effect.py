@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,10 @@ class Post(Protocol):
         """Make the change durable, or say why not."""
         ...
 
+    async def post_set(self, changes: Iterable[Change]) -> list[Receipt]:
+        """Make each change of a set durable, behind what is posted alone; the receipts come in order."""
+        ...
+
 
 class Clerk:
     """Makes an effect one change and posts it."""
@@ -49,7 +54,16 @@ class Clerk:
         self, effect: Effect, *, who: str, why: str, keys: tuple[Key, ...] = (), is_fact: bool = False
     ) -> Receipt:
         """Post `effect` whole; `who` and `why` go to the records' history."""
-        change = Change(
+        return await self._journal.post(self._change(effect, who=who, why=why, keys=keys, is_fact=is_fact))
+
+    async def file_set(self, effects: Iterable[Effect], *, who: str, why: str) -> list[Receipt]:
+        """Post each of `effects`, which record what has happened, as a change of its own; bulk work."""
+        return await self._journal.post_set(self._change(effect, who=who, why=why, is_fact=True) for effect in effects)
+
+    def _change(
+        self, effect: Effect, *, who: str, why: str, keys: tuple[Key, ...] = (), is_fact: bool = False
+    ) -> Change:
+        return Change(
             id=self._ids.new(),
             who=who,
             why=why,
@@ -61,4 +75,3 @@ class Clerk:
             events=effect.events,
             fact=is_fact,
         )
-        return await self._journal.post(change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -136,6 +136,9 @@ class Mine:
 
     async def post(self, change: Change) -> Receipt:
         return await self.journal.post(change)
+
+    async def post_set(self, changes: Iterable[Change]) -> list[Receipt]:
+        return await self.journal.post_set(changes)
 
 
 @dataclass
