@@ -50,13 +50,15 @@ class Decided:
 class _Taken:
     """One change on its way into the rows; dropped where it is refused."""
 
-    __slots__ = ("change", "doubted", "entered", "keys", "now", "records", "state")
+    __slots__ = ("change", "doubted", "entered", "keys", "now", "postings", "records", "state")
 
     def __init__(self, change: Change, state: State, now: datetime) -> None:
         self.change, self.state, self.now = change, state, now
         self.keys: list[Key] = []
         self.records: list[tuple[_Record, Versioned]] = []
+        # What was entered, and the posting that each is of.
         self.entered: list[Entered] = []
+        self.postings: list[Posting] = []
         # What it may not be refused over before it was read.
         self.doubted: list[object] = []
 
@@ -179,7 +181,7 @@ class _Batch:
         for line, entered in enumerate(taken.entered, 1):
             rows.transfer(change, place, line, entered)
             if entered.holds:
-                _write_holds(change.postings[line - 1], entered, rows)
+                _write_holds(taken.postings[line - 1], entered, rows)
         for name, number in change.expects:
             rows.generations[name] = number
         if change.close_day is not None:
@@ -293,7 +295,10 @@ def _post(taken: _Taken, new_id: NewId) -> Refused | None:
         entered = enter(posting, taken.state, new_id)
         if isinstance(entered, Refused):
             return entered
-        taken.entered.append(entered)
+        # A credit that only repays what the same transfer advances comes to nothing: there is nothing to enter.
+        if entered.entries:
+            taken.entered.append(entered)
+            taken.postings.append(posting)
     return None
 
 
@@ -317,7 +322,7 @@ def _write_holds(posting: Posting, entered: Entered, rows: Rows) -> None:
 def _said(taken: _Taken, shapes: Shapes) -> list[Said]:
     change = taken.change
     said = [one for record, now in taken.records if (one := _said_of(record, now, shapes)) is not None]
-    for posting, entered in zip(change.postings, taken.entered, strict=True):
+    for posting, entered in zip(taken.postings, taken.entered, strict=True):
         if entered.holds:
             said += [_said_of_hold(posting, hold, held) for hold, held in entered.holds.items()]
     if change.events:

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.journal import CloseDay, Event, Insert, Journal, Key, Move, forget_keys, verify
+from gateway.journal import CloseDay, Done, Event, Insert, Journal, Key, Move, forget_keys, verify
 from gateway.journal.proof import prove
 from gateway.ledger import Account, Hold, HoldUse, Purpose
 from tests.journal.conftest import DAY, NOW, Desk
@@ -50,6 +50,19 @@ async def test_an_honest_book_holds(written: None, pool: asyncpg.Pool[Any]) -> N
     assert (proof.batches, proof.books.transfers, proof.books.entries, proof.books.open_holds) == (6, 6, 12, 1)
     assert proof.trial_balance == {"CNY": 0}
     assert (proof.keys, proof.erased, proof.closes, proof.unsigned) == (1, 0, 0, (DAY,))
+
+
+async def test_a_transfer_that_settles_to_nothing_enters_nothing(
+    journal: Journal, desk: Desk, pool: asyncpg.Pool[Any]
+) -> None:
+    merchant = desk.merchant()
+    hold = Hold(id=desk.new(), account=merchant, amount_minor=5, kind="w", subject=desk.new(), occurred_at=NOW)
+    nothing = desk.transfer(Account(merchant.party, "CNY", Purpose.ADVANCE), merchant, 5)
+    await journal.post(desk.paid_in(merchant, 50))
+    assert isinstance(await journal.post(desk.change(nothing, hold)), Done)
+    assert await pool.fetchval("SELECT count(*) FROM ledger_transfer WHERE id = $1", nothing.id) == 0
+    assert await pool.fetchval("SELECT rest_minor FROM ledger_hold WHERE id = $1", hold.id) == 5
+    assert (await verify(pool)).holds
 
 
 async def test_an_empty_book_holds(journal: Journal, pool: asyncpg.Pool[Any]) -> None:

@@ -367,7 +367,8 @@ def _book(trial: Trial, gains: dict[Name, int], *, wish: bool) -> None:
         if gain:
             posted[account] = (gain, stands)
     has.update({account: stands for account, (_, stands) in posted.items()})
-    trial.posted.append(posted)
+    if posted:
+        trial.posted.append(posted)
 
 
 _DOING: dict[type, Callable[[Trial, Any], None]] = {
