@@ -15,7 +15,6 @@ from channels.iso8583.reading import reader
 from channels.iso8583.table import read_by_table, write_by_table
 from channels.iso8583.writing import writer
 
-MAC_FIELDS = (64, 128)
 _FIRST_HALF = 64
 _SECOND_FOLLOWS = frozenset(b"89ABCDEFabcdef")
 _FIRST_BIT = 0x80

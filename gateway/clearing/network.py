@@ -66,11 +66,6 @@ class ChannelDesk:
             raise ChannelRefusedError(f"the channel {code} is there with another kind")
         return found
 
-    async def set_params(self, channel: Channel, params: Mapping[str, object], *, key: str) -> None:
-        """Give a channel other parameters. Raises ChannelRefusedError where it has changed meanwhile."""
-        line = Alter(store.CHANNEL_EDIT, channel.id, channel.version, {"params": dict(params)})
-        await self._edit(key, {"channel": channel.code, "names": sorted(params)}, line)
-
     async def open_for(self, merchant: UUID, channel: UUID, *, priority: int = 100) -> None:
         """Give a merchant leave to use a channel."""
         if await store.opening(self._pool, merchant, channel) is not None:

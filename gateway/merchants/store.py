@@ -225,12 +225,6 @@ async def uses_category(pool: Database | Connection, mcc: str) -> bool:
     return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM merchant_profile WHERE mcc = $1)", mcc))
 
 
-async def terminal_standing(pool: Database | Connection) -> dict[str, int]:
-    """Count terminals by state, for the metrics."""
-    rows = await pool.fetch("SELECT state, count(*) AS terminals FROM terminal GROUP BY state")
-    return {row["state"]: row["terminals"] for row in rows}
-
-
 def _standing(row: asyncpg.Record) -> Standing:
     return Standing(
         merchant=_merchant(row),

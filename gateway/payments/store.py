@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ import asyncpg
 from gateway.journal.model import Table
 from gateway.kernel.postgres.pool import Connection, Database
 from gateway.payments.decision import EXCEPTIONS, TABLE
-from gateway.payments.enquiry import Evidence, Found, found
+from gateway.payments.enquiry import Evidence
 from gateway.payments.operation import Operation, OperationKind, Standing, from_row
 
 OPERATION = Table(
@@ -222,32 +221,6 @@ async def open_question_of(pool: Database, operation_id: UUID, kind: str) -> UUI
         kind,
     )
     return found
-
-
-async def enquire(pool: Database, *, terminal: str, batch: str, trace: str) -> Found:
-    """Answer an enquiry by reference with its evidence (worked over HTTP: `by-reference`)."""
-    operation_found = await by_reference(pool, terminal=terminal, batch=batch, trace=trace)
-    shown = () if operation_found is None else await evidence(pool, operation_found.id)
-    return found(operation_found, shown)
-
-
-async def open_figures(pool: Database) -> list[OpenFigure]:
-    """Count the operations that are not final, by kind and state, with the oldest of each (metrics)."""
-    rows = await pool.fetch(
-        "SELECT kind, state, count(*) AS count, min(occurred_at) AS oldest FROM operation"
-        " WHERE state IN ('created', 'sent', 'unknown', 'reversing') GROUP BY kind, state ORDER BY kind, state"
-    )
-    return [OpenFigure(row["kind"], row["state"], row["count"], row["oldest"]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFigure:
-    """How many operations of a kind stand in a state that is not final, and since when the oldest of them does."""
-
-    kind: str
-    state: str
-    count: int
-    oldest: datetime
 
 
 def _standing(row: asyncpg.Record | None) -> Standing | None:

@@ -221,6 +221,5 @@ async def test_changes_of_merchants_and_terminals_at_once_do_not_deadlock(
     assert terminal.merchant_id == merchant.id
 
 
-async def test_counts_by_state_are_for_the_metrics(terminal: Terminal, pool: asyncpg.Pool[Any]) -> None:
-    assert await store.terminal_standing(pool) == {"active": 1}
+async def test_a_merchants_terminals_are_listed(terminal: Terminal, pool: asyncpg.Pool[Any]) -> None:
     assert await store.terminals_of(pool, terminal.merchant_id) == [terminal]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -43,11 +42,6 @@ PAYOUT = Table(
 
 _FIND = "SELECT * FROM payout WHERE id = $1"
 
-_LIST = """
-SELECT * FROM payout
-WHERE party_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
-"""
-
 _INSTRUCTION = """
 SELECT id, number, channel_id, state, communication, tries, version FROM instruction WHERE id = $1
 """
@@ -75,11 +69,6 @@ async def find(pool: Database, payout: UUID) -> Payout | None:
     """Read one payout."""
     row = await pool.fetchrow(_FIND, payout)
     return None if row is None else read_payout(row)
-
-
-async def of_party(pool: Database, party: UUID, *, before: UUID | None = None, limit: int = 50) -> Sequence[Payout]:
-    """Read a party's payouts, newest first; `before` continues a page."""
-    return [read_payout(row) for row in await pool.fetch(_LIST, party, before, limit)]
 
 
 async def instruction_of(pool: Database, payout: Payout) -> OwnInstruction | None:

@@ -316,17 +316,12 @@ def _noting(reads, function):
 
 async def test_an_enquiry_shows_its_evidence(world):
     sale = await world.sold()
-    found = await payments_store.enquire(world.pool, terminal=sale.terminal, batch=sale.batch, trace=sale.trace)
-    assert found.answer.standing == "approved"
-    assert [each.what for each in found.evidence].count("posting") == 2
-    never = await payments_store.enquire(world.pool, terminal=sale.terminal, batch=sale.batch, trace="999999")
-    assert (never.answer.standing, never.evidence) == ("never seen", ())
+    happened = await payments_store.evidence(world.pool, sale.id)
+    assert [each.what for each in happened].count("posting") == 2
 
 
 async def test_figures_of_what_is_not_final(world):
     record = world.record(behaviour="600", budget=0.3)
     await world.road.carrier.carry(record)
-    [figure] = await payments_store.open_figures(world.pool)
-    assert (figure.kind, figure.state, figure.count) == ("purchase", "reversing", 1)
     [lane] = await clearing_store.lanes(world.pool)
     assert (lane.channel, lane.depth) == ("bank", 1)
