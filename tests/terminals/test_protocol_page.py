@@ -12,9 +12,9 @@ from channels.iso8583.rows import BASE, Kind, Row
 from gateway.kernel.randomness import SeededRandomness
 from gateway.kernel.reasons import ANSWERS
 from gateway.keys.masters import MasterKey, Masters
-from gateway.keys.port import KeyKind, MacScheme
+from gateway.keys.port import KeyCipher, KeyKind, MacScheme
 from gateway.keys.software import SoftwareKeyStore
-from gateway.terminals.sessions import LAYOUTS
+from gateway.keys.working import FORMS
 from gateway.terminals.transactions import ALWAYS, ROWS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "terminal-protocol.md").read_text(encoding="utf-8")
@@ -76,9 +76,10 @@ def test_the_codes_are_those_of_the_one_table() -> None:
 
 
 @pytest.mark.parametrize(("column", "dialect"), [(1, "cups"), (2, "iso87-ascii")])
-def test_the_sign_in_codes_are_those_of_the_layouts(column: int, dialect: str) -> None:
+def test_the_sign_in_codes_are_those_of_the_forms(column: int, dialect: str) -> None:
     page = {cells[0] for cells in table("Keys", "60.3") if cells[column]}
-    assert page == {code for name, code in LAYOUTS if name == dialect}
+    triple_des = {place for place, form in FORMS.items() if form.cipher is KeyCipher.TRIPLE_DES}
+    assert page == {code for name, code in triple_des if name == dialect}
 
 
 def dumps() -> list[Envelope]:
