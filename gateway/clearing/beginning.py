@@ -14,7 +14,6 @@ import structlog
 
 from gateway.clearing import store as clearing_store
 from gateway.clearing.change import INSTRUCTION, RECOVER, arm, change_of, lane, later, sending
-from gateway.clearing.conclusion import Books
 from gateway.clearing.deciding import Deciding
 from gateway.clearing.identify import Identification
 from gateway.clearing.model import row_of
@@ -22,7 +21,7 @@ from gateway.clearing.settings import RoadSettings
 from gateway.clearing.turns import Turns
 from gateway.clearing.under_way import UnderWay
 from gateway.fees import RateError
-from gateway.journal.model import Done, Insert, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import Done, Insert, Move, Post, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
@@ -53,7 +52,7 @@ class Beginnings:
     def __init__(
         self,
         *,
-        journal: Books,
+        journal: Post,
         pool: Database,
         identification: Identification,
         deciding: Deciding,

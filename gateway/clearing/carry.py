@@ -18,7 +18,7 @@ from gateway.clearing import store as clearing_store
 from gateway.clearing.balances import Balances
 from gateway.clearing.beginning import Beginnings, UntoldError, unsure
 from gateway.clearing.change import sending
-from gateway.clearing.conclusion import Books, Case, Conclusions
+from gateway.clearing.conclusion import Case, Conclusions
 from gateway.clearing.deciding import Deciding
 from gateway.clearing.dispatch import Dispatcher
 from gateway.clearing.ending import Endings
@@ -30,7 +30,7 @@ from gateway.clearing.settlement import Settlements
 from gateway.clearing.silence import Silence, agreed
 from gateway.clearing.turns import Turns
 from gateway.clearing.under_way import SILENT, Desk, UnderWay
-from gateway.journal.model import InDoubtError
+from gateway.journal.model import InDoubtError, Post
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults
 from gateway.kernel.ids import Ids
@@ -55,7 +55,7 @@ class Carrier:
     def __init__(
         self,
         *,
-        journal: Books,
+        journal: Post,
         pool: Database,
         identification: Identification,
         deciding: Deciding,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -35,7 +34,7 @@ from gateway.clearing.late import contradiction, late_minor
 from gateway.clearing.minting import Mint
 from gateway.clearing.model import InstructionRecord, InstructionState
 from gateway.clearing.settings import RoadSettings
-from gateway.journal.model import Change, Done, Insert, Move, Put, Receipt, Refused
+from gateway.journal.model import Change, Done, Insert, Move, Post, Put, Receipt, Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.metrics import Metrics
@@ -51,14 +50,6 @@ from gateway.payments.operation import Operation, OperationKind
 _LOG = structlog.get_logger(__name__)
 _TRIES = 20
 _OPEN = (OperationState.SENT, OperationState.UNKNOWN)
-
-
-class Books(Protocol):
-    """The journal, as far as this room needs it."""
-
-    async def post(self, change: Change) -> Receipt:
-        """Make a change durable, or refuse it whole."""
-        ...
 
 
 class NotConcludedError(Exception):
@@ -99,7 +90,7 @@ class Conclusions:
     def __init__(
         self,
         *,
-        journal: Books,
+        journal: Post,
         pool: Database,
         mint: Mint,
         clock: Clock,

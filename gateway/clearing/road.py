@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.clearing import store
 from gateway.clearing.balances import Balances
 from gateway.clearing.carry import Carrier
-from gateway.clearing.conclusion import Books, Conclusions
+from gateway.clearing.conclusion import Conclusions
 from gateway.clearing.deciding import Deciding
 from gateway.clearing.dispatch import Dispatcher
 from gateway.clearing.identify import Identification, Merchants
@@ -20,6 +20,7 @@ from gateway.clearing.registry import Registry
 from gateway.clearing.settings import RoadSettings
 from gateway.clearing.settlement import Settlements
 from gateway.fees import FeeBook
+from gateway.journal.model import Post
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults
 from gateway.kernel.ids import Ids
@@ -45,7 +46,7 @@ class Road:
 
 def build_road(
     *,
-    journal: Books,
+    journal: Post,
     pool: Database,
     keystore: KeyStore,
     merchants: Merchants,
@@ -101,7 +102,7 @@ def build_road(
 
 def _carrier(
     *,
-    journal: Books,
+    journal: Post,
     pool: Database,
     keystore: KeyStore,
     merchants: Merchants,
@@ -145,7 +146,7 @@ def _carrier(
 
 
 def _conclusions(
-    journal: Books,
+    journal: Post,
     pool: Database,
     *,
     mint: Mint,

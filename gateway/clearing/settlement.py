@@ -11,11 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from gateway.clearing.conclusion import Books
 from gateway.clearing.identify import Identification
 from gateway.clearing.minting import Mint
 from gateway.clearing.settings import RoadSettings
-from gateway.journal.model import Change, Count, Done, Insert, Move, Receipt, Refused, Replayed
+from gateway.journal.model import Change, Count, Done, Insert, Move, Post, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
@@ -46,7 +45,7 @@ class Settlements:
     def __init__(
         self,
         *,
-        journal: Books,
+        journal: Post,
         pool: Database,
         identification: Identification,
         mint: Mint,

@@ -6,9 +6,10 @@ none of its neighbours in the batch. Nothing else in the house writes money or m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from gateway.kernel.reasons import Reason
@@ -144,6 +145,22 @@ class Refused:
 
 
 Receipt = Done | Replayed | Refused
+
+
+class Post(Protocol):
+    """The journal as rooms know it that post a change at a time."""
+
+    async def post(self, change: Change) -> Receipt:
+        """Make `change` durable whole, or tell why nothing of it was written."""
+        ...
+
+
+class PostSets(Post, Protocol):
+    """The journal as rooms know it that post whole sets too."""
+
+    async def post_set(self, changes: Iterable[Change]) -> list[Receipt]:
+        """Make each change of a set durable, behind what is posted alone; the receipts come in order."""
+        ...
 
 
 class InDoubtError(Exception):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from gateway.journal.model import Change, Move, Refused, Replayed
+from gateway.journal.model import Change, Move, Post, Refused, Replayed
 from gateway.kernel.clock import SHANGHAI
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.edit import (
@@ -42,7 +42,7 @@ from gateway.merchants.model import (
     Terminal,
     TerminalState,
 )
-from gateway.merchants.ports import Command, Post
+from gateway.merchants.ports import Command
 from gateway.merchants.states import BY_TWO, MerchantEvent, advance
 from gateway.parties import store as parties
 from gateway.parties.model import NAME_PURPOSE, PARENTS, BankCard, Kind, Scope

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from gateway.journal.model import Change, Key, Receipt
+from gateway.journal.model import Key
 from gateway.kernel.postgres.edit import Edit, Line
 
 
@@ -31,12 +31,4 @@ class Command(Protocol):
 
     def edit(self, id_: UUID, why: str, *lines: Line) -> Edit:
         """Return the edit that carries the command out."""
-        ...
-
-
-class Post(Protocol):
-    """The journal."""
-
-    async def post(self, change: Change) -> Receipt:
-        """Make a change durable, or refuse it whole."""
         ...

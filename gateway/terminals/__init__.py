@@ -5,12 +5,11 @@ nothing about money and remembers nothing but who sent wrong MACs. `docs/termina
 """
 
 from gateway.terminals.door import Address, TerminalDoor
-from gateway.terminals.ports import Books, Carry, Merchant, Terminal, TerminalFacts
+from gateway.terminals.ports import Carry, Merchant, Terminal, TerminalFacts
 from gateway.terminals.settings import Listener, TerminalSettings, Tls, terminal_settings
 
 __all__ = [
     "Address",
-    "Books",
     "Carry",
     "Listener",
     "Merchant",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from channels.iso8583 import Dialect
+from gateway.journal.model import Post as Books
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.metrics import Metrics
@@ -20,7 +21,7 @@ from gateway.terminals.desk import Desk
 from gateway.terminals.floor import Floor
 from gateway.terminals.macs import Macs
 from gateway.terminals.meters import Meters
-from gateway.terminals.ports import Books, Carry, TerminalFacts
+from gateway.terminals.ports import Carry, TerminalFacts
 from gateway.terminals.road import Road
 from gateway.terminals.samples import Samples
 from gateway.terminals.sessions import Sessions

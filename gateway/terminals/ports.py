@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
-from gateway.journal.model import Change, Receipt
 from gateway.payments.model import AcquiringAnswer, AcquiringRecord
 
 
@@ -94,14 +93,6 @@ class TerminalFacts(Protocol):
 
     async def merchant(self, number: str) -> Merchant | None:
         """Return the merchant numbered `number`."""
-        ...
-
-
-class Books(Protocol):
-    """The journal, as far as this door writes: the keys of a terminal move through it."""
-
-    async def post(self, change: Change) -> Receipt:
-        """Make a change durable, or refuse it whole."""
         ...
 
 

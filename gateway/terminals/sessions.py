@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.journal.model import Change, Move, Refused
+from gateway.journal.model import Change, Move, Post, Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.reasons import Reason
 from gateway.keys.port import KeyBlock, KeyCipher, KeyKind, KeyStore
 from gateway.keys.working import FORMS, issue
-from gateway.terminals.ports import Books, Terminal, TerminalFacts
+from gateway.terminals.ports import Terminal, TerminalFacts
 from gateway.terminals.request import InadmissibleError
 
 _TRIES = 5
@@ -43,7 +43,7 @@ class SignedIn:
 class Sessions:
     """Moves the keys of terminals through the books."""
 
-    def __init__(self, *, books: Books, facts: TerminalFacts, keys: KeyStore, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, books: Post, facts: TerminalFacts, keys: KeyStore, clock: Clock, ids: Ids) -> None:
         self._books = books
         self._facts = facts
         self._keys = keys

@@ -12,10 +12,10 @@ from gateway.access.approvals import rules, store
 from gateway.access.approvals.content import digest_of
 from gateway.access.approvals.kinds import EXPIRES_AFTER, LIMIT_UNIT, Kind, Kinds
 from gateway.access.approvals.model import Proposal, ProposalState, Ruling
-from gateway.access.approvals.ports import Command, Post, Rights, RightsOf
+from gateway.access.approvals.ports import Command, Rights, RightsOf
 from gateway.access.approvals.rules import Decider, Lent, Proposer
 from gateway.access.approvals.states import ProposalEvent, advance
-from gateway.journal.model import Change, Insert, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import Change, Insert, Move, Post, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.configuration import Configuration
 from gateway.kernel.ids import Ids

@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from gateway.access.model import Caller
-from gateway.journal.model import Change, Key, Receipt
+from gateway.journal.model import Key
 from gateway.kernel.postgres.edit import Edit, Line
 from gateway.parties import Scope
 
@@ -34,14 +34,6 @@ class Command(Protocol):
 
     def edit(self, id_: UUID, why: str, *lines: Line) -> Edit:
         """Return the edit that carries the command out."""
-        ...
-
-
-class Post(Protocol):
-    """The journal."""
-
-    async def post(self, change: Change) -> Receipt:
-        """Make a change durable, or refuse it whole."""
         ...
 
 

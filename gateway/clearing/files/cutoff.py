@@ -11,12 +11,12 @@ from gateway.clearing.files.generate import header
 from gateway.clearing.files.model import Direction, FileFront, FileSettings, FileState, Fronts
 from gateway.clearing.files.register import new_row
 from gateway.clearing.files.schedule import next_of
-from gateway.journal.model import Done, Insert, Key, Put, Refused
+from gateway.journal.model import Done, Insert, Key, PostSets, Put, Refused
 from gateway.kernel.clock import SHANGHAI, Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
 from gateway.kernel.reasons import Reason
-from gateway.payments.payout import Clerk, Effect, Post
+from gateway.payments.payout import Clerk, Effect
 from gateway.tasks import Again, Finished, Timer
 
 CUT_OFF = "clearing.cutoff"
@@ -28,7 +28,7 @@ class CutOffs:
     """Opens payment files; filling and sending them is the work of the timer `files.carry` of each file."""
 
     def __init__(
-        self, *, pool: Database, journal: Post, fronts: Fronts, ids: Ids, clock: Clock, settings: FileSettings
+        self, *, pool: Database, journal: PostSets, fronts: Fronts, ids: Ids, clock: Clock, settings: FileSettings
     ) -> None:
         self._pool = pool
         self._clerk = Clerk(journal, ids=ids, clock=clock)

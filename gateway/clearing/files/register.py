@@ -8,11 +8,11 @@ from uuid import UUID
 from gateway.clearing.files import store
 from gateway.clearing.files.model import FileEvent, FileRecord
 from gateway.clearing.files.states import advance
-from gateway.journal.model import Done, Move
+from gateway.journal.model import Done, Move, PostSets
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
-from gateway.payments.payout import Clerk, Effect, Post
+from gateway.payments.payout import Clerk, Effect
 
 WHO = "system:files"
 _NOTHING: Mapping[str, object] = {}
@@ -26,7 +26,7 @@ class MovedError(Exception):
 class Register:
     """Reads and moves files."""
 
-    def __init__(self, *, pool: Database, journal: Post, ids: Ids, clock: Clock) -> None:
+    def __init__(self, *, pool: Database, journal: PostSets, ids: Ids, clock: Clock) -> None:
         self.pool = pool
         self.clerk = Clerk(journal, ids=ids, clock=clock)
         self.ids = ids

@@ -25,13 +25,13 @@ from gateway.clearing.returns.imports import RECONCILE, Imports
 from gateway.clearing.returns.intake import IMPORT, Accepted, Intake
 from gateway.clearing.returns.model import Batch, BatchState
 from gateway.clearing.returns.refusals import Refusals
-from gateway.journal.model import Key, Refused
+from gateway.journal.model import Key, PostSets, Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
 from gateway.keys.port import KeyStore
-from gateway.payments.payout import PAYOUT, Post
+from gateway.payments.payout import PAYOUT
 from gateway.tasks import Handler
 
 TABLES = (PAYOUT, FILE, FILE_NAME, FILE_DIGEST, return_store.BATCH, return_store.LINE, store.DIFFERENCE)
@@ -142,7 +142,7 @@ class BackOffice:
 def build_back_office(
     *,
     pool: Database,
-    journal: Post,
+    journal: PostSets,
     keystore: KeyStore,
     fronts: Fronts,
     conclusions: OperationConclusions,

@@ -5,7 +5,7 @@ A payout is checked, confirmed with the party's password and frozen together wit
 bank: clearing carries the instruction and comes back with what the bank did (`results`).
 """
 
-from gateway.payments.payout.effect import Clerk, Effect, Post
+from gateway.payments.payout.effect import Clerk, Effect
 from gateway.payments.payout.model import OwnInstruction, Payout, PayoutEvent, PayoutKind, PayoutState
 from gateway.payments.payout.ports import BankCards, Numbers, PayeeCard, Quoted, Quotes, Routes
 from gateway.payments.payout.settings import WithdrawalSettings
@@ -26,7 +26,6 @@ __all__ = [
     "PayoutEvent",
     "PayoutKind",
     "PayoutState",
-    "Post",
     "Quoted",
     "Quotes",
     "Routes",

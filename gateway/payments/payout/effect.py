@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-from gateway.journal.model import Change, Count, Event, Insert, Key, Move, Put, Receipt
+from gateway.journal.model import Change, Count, Event, Insert, Key, Move, PostSets, Put, Receipt
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.ledger.model import Posting
@@ -30,22 +29,10 @@ class Effect:
         )
 
 
-class Post(Protocol):
-    """The journal's one door."""
-
-    async def post(self, change: Change) -> Receipt:
-        """Make the change durable, or say why not."""
-        ...
-
-    async def post_set(self, changes: Iterable[Change]) -> list[Receipt]:
-        """Make each change of a set durable, behind what is posted alone; the receipts come in order."""
-        ...
-
-
 class Clerk:
     """Makes an effect one change and posts it."""
 
-    def __init__(self, journal: Post, *, ids: Ids, clock: Clock) -> None:
+    def __init__(self, journal: PostSets, *, ids: Ids, clock: Clock) -> None:
         self._journal = journal
         self._ids = ids
         self._clock = clock

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from gateway.journal.model import Done, Key, Move, Receipt, Refused, Replayed
+from gateway.journal.model import Done, Key, Move, PostSets, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.money import Money
@@ -14,7 +14,7 @@ from gateway.kernel.postgres.pool import Database
 from gateway.kernel.reasons import Reason
 from gateway.payments.payout import requests, results, store
 from gateway.payments.payout.checks import Standing, Wanted, check
-from gateway.payments.payout.effect import Clerk, Effect, Post
+from gateway.payments.payout.effect import Clerk, Effect
 from gateway.payments.payout.model import Payout, PayoutEvent, PayoutKind, PayoutState
 from gateway.payments.payout.ports import BankCards, Numbers, Quotes, Routes
 from gateway.payments.payout.requests import BankOrder, Order
@@ -57,7 +57,7 @@ class Withdrawals:
         self,
         *,
         pool: Database,
-        journal: Post,
+        journal: PostSets,
         quotes: Quotes,
         cards: BankCards,
         numbers: Numbers,

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from gateway.journal.model import Change, Count, Done, Insert, Move, Put, Refused
+from gateway.journal.model import Change, Count, Done, Insert, Move, Post, Put, Refused
 from gateway.kernel.clock import Clock
 from gateway.kernel.faults import Faults, NoFaults
 from gateway.kernel.ids import Ids
@@ -22,7 +22,6 @@ from gateway.tasks.batch.kind import Effect, SourceError
 from gateway.tasks.batch.meter import Meter, NoMeter
 from gateway.tasks.batch.model import AfterLoss, BatchTask, TaskState
 from gateway.tasks.batch.office import armed, disarmed, freed
-from gateway.tasks.batch.ports import Post
 from gateway.tasks.batch.states import TaskEvent, advance
 
 _log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.journal.model import Change, Count, Insert, Key, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import Change, Count, Insert, Key, Move, Post, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
@@ -24,7 +24,6 @@ from gateway.tasks.batch.model import (
     NewTask,
     TaskState,
 )
-from gateway.tasks.batch.ports import Post
 from gateway.tasks.batch.states import TASKS, TaskEvent, advance
 
 TASK_TIMER = "batch.task"

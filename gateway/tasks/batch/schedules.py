@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from gateway.journal.model import Change, Done, Insert, Key, Move, Put, Receipt, Refused, Replayed
+from gateway.journal.model import Change, Done, Insert, Key, Move, Post, Put, Receipt, Refused, Replayed
 from gateway.kernel.clock import Clock
 from gateway.kernel.ids import Ids
 from gateway.kernel.postgres.pool import Database
@@ -20,7 +20,6 @@ from gateway.tasks.batch.cron import Cron, CronError
 from gateway.tasks.batch.kind import BadTaskError
 from gateway.tasks.batch.model import CatchUp, Commanded, NewSchedule, NewTask, Schedule, ScheduleState
 from gateway.tasks.batch.office import BatchOffice, Keys, no_keys
-from gateway.tasks.batch.ports import Post
 from gateway.tasks.batch.states import SCHEDULES, ScheduleEvent, advance_schedule
 from gateway.tasks.model import Finished, Outcome, Timer
 
